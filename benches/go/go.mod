@@ -1,0 +1,3 @@
+module handover-benches
+
+go 1.24

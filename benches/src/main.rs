@@ -1,0 +1,105 @@
+//! Measures handover beside its peers: all in one run, by the same workloads, each measurement in its own process.
+//!
+//! Start reading at [`driver`], which goes over the plan, and [`workloads`], which is what each process does.
+
+use std::env;
+use std::io::{self, Read, Write};
+use std::process::{ExitCode, exit};
+use std::thread;
+
+use args::{Command, Plan};
+use catalogue::Way;
+use measurement::Line;
+use names::RuntimeName;
+use workloads::Assignment;
+
+mod args;
+mod catalogue;
+mod data;
+mod driver;
+mod epoll;
+mod golang;
+mod load;
+mod measurement;
+mod names;
+mod process;
+mod random;
+mod report;
+mod runtimes;
+mod sample;
+mod usage;
+mod workloads;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let command = match args::parse(&arguments) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("handover-benches: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("handover-benches: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> io::Result<ExitCode> {
+    match command {
+        Command::Help => write!(io::stdout(), "{}", args::HELP)?,
+        Command::List => list()?,
+        Command::Measure(plan) => return measure(&plan),
+        Command::Child { workload, runtime, processors } => {
+            let way = catalogue::find(&workload).map_err(io::Error::other)?.way;
+            if matches!(way, Way::Served { .. } | Way::Watched) {
+                end_with_parent();
+            }
+            Assignment { workload: &workload, runtime, processors }.run()?;
+        }
+        Command::Load { workload, runtime, address } => load(workload, runtime, address)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(plan: &Plan) -> io::Result<ExitCode> {
+    let (lines, failures) = driver::measure(plan)?;
+    if lines.is_empty() {
+        return Err(io::Error::other("nothing has been measured"));
+    }
+    write!(io::stdout(), "\n{}", report::markdown(&lines))?;
+    if failures == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("handover-benches: {failures} measurements have failed, see above");
+    Ok(ExitCode::FAILURE)
+}
+
+fn list() -> io::Result<()> {
+    catalogue::ALL.iter().try_for_each(|workload| {
+        let runtimes: Vec<_> = workload.runtimes.iter().map(|runtime| runtime.as_str()).collect();
+        writeln!(io::stdout(), "{:<18} {}\n{:18} {}", workload.name, workload.about, "", runtimes.join(" "))
+    })
+}
+
+/// Ends this process when the pipe from its parent closes: a server or an idle process would stay for ever if its
+/// parent were killed.
+fn end_with_parent() {
+    thread::spawn(|| {
+        let rest = io::stdin().read_to_end(&mut Vec::new());
+        exit(if rest.is_ok() { 0 } else { 1 });
+    });
+}
+
+fn load(workload: String, runtime: RuntimeName, address: std::net::SocketAddr) -> io::Result<()> {
+    let Way::Served { protocol, connections } = catalogue::find(&workload).map_err(io::Error::other)?.way else {
+        return Err(io::Error::other(format!("{workload} has no server")));
+    };
+    for measurement in load::run(protocol, address, connections)? {
+        Line { workload: workload.clone(), runtime, measurement }.print()?;
+    }
+    Ok(())
+}

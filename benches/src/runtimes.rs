@@ -1,0 +1,118 @@
+//! What must a runtime offer so that every workload is written once?
+//!
+//! The traits below are the whole vocabulary of the workloads. Each runtime says its words in the way that suits it
+//! best; what a workload does with them is the same code for all.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) mod epoll;
+pub(crate) mod handover;
+pub(crate) mod smol;
+pub(crate) mod threads;
+pub(crate) mod tokio;
+
+/// Tasks, time and blocking calls.
+pub(crate) trait Runtime: Send + Sync + 'static {
+    /// Spawns tasks from a thread that is not the runtime's own.
+    type Spawner: Clone + Send + 'static;
+
+    /// Builds the runtime with `processors` worker threads and runs `root` as one of its tasks, on a worker.
+    fn run<F>(processors: usize, root: F) -> io::Result<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static;
+
+    /// Starts a task; the future returned gives its output. The task runs whether or not that future is polled.
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future<Output: Send + 'static> + Send + 'static;
+
+    /// Starts a task whose output nobody wants.
+    fn detach<F>(task: F)
+    where
+        F: Future<Output: Send + 'static> + Send + 'static;
+
+    /// A way to spawn onto this runtime from elsewhere. Called within the runtime.
+    fn spawner() -> Self::Spawner;
+
+    /// Starts a task from outside the runtime; its output is dropped.
+    fn detach_from<F>(spawner: &Self::Spawner, task: F)
+    where
+        F: Future<Output: Send + 'static> + Send + 'static;
+
+    /// Lets other tasks run.
+    fn yield_now() -> impl Future<Output = ()> + Send;
+
+    /// Completes after `time`.
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Makes a blocking call and gives its result.
+    fn blocking<T, C>(call: C) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        C: FnOnce() -> T + Send + 'static;
+}
+
+/// Files that are read from one end to the other.
+pub(crate) trait Files: Runtime {
+    /// An open file.
+    type File: Send;
+
+    /// Opens `path` for reading.
+    fn open(path: &Path) -> impl Future<Output = io::Result<Self::File>> + Send;
+
+    /// Reads into `buffer`, at most its length, and says how much; 0 is the end. The length of `buffer` stays.
+    fn read(file: &mut Self::File, buffer: &mut Vec<u8>) -> impl Future<Output = io::Result<usize>> + Send;
+}
+
+/// TCP sockets, and what hyper needs of them.
+pub(crate) trait Net: Runtime {
+    /// A listening socket.
+    type Listener: Send + Sync + 'static;
+    /// A connection.
+    type Stream: Send + 'static;
+    /// A connection as hyper reads and writes it.
+    type HttpStream: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
+
+    /// Listens on a free port of the loopback interface.
+    fn listen() -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
+
+    /// Takes the next connection and turns Nagle's algorithm off.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Reads what is there, at most the buffer; 0 is the end.
+    fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+
+    /// Writes all bytes.
+    fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Hands the connection to hyper.
+    fn http(stream: Self::Stream) -> Self::HttpStream;
+}
+
+/// A file read through [`Runtime::blocking`], one call for each read: how a runtime without inline files does it when
+/// it does not go through its own file type. File and buffer travel to the call and back, so nothing is copied.
+pub(crate) struct FileByCalls(Option<fs::File>);
+
+impl FileByCalls {
+    pub(crate) async fn open<R: Runtime>(path: &Path) -> io::Result<Self> {
+        let path = path.to_owned();
+        R::blocking(move || fs::File::open(path)).await.map(|file| Self(Some(file)))
+    }
+
+    pub(crate) async fn read<R: Runtime>(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let mut file = self.0.take().ok_or_else(|| io::Error::other("an earlier read of this file was dropped"))?;
+        let mut bytes = std::mem::take(buffer);
+        let (file, bytes, result) = R::blocking(move || {
+            let result = io::Read::read(&mut file, &mut bytes);
+            (file, bytes, result)
+        })
+        .await;
+        *buffer = bytes;
+        self.0 = Some(file);
+        result
+    }
+}

@@ -1,0 +1,85 @@
+//! What does the machine give without a runtime?
+//!
+//! `std`: a task is a thread, a blocking call is a call, a yield is `sched_yield(2)`. It is the floor of everything
+//! that blocks.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::executor::block_on;
+
+use super::{Files, Runtime};
+
+/// Bare threads. More than `processors` of them may run at once; the kernel shares the machine out.
+pub(crate) struct Threads;
+
+impl Runtime for Threads {
+    type Spawner = ();
+
+    fn run<F>(_processors: usize, root: F) -> io::Result<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        Ok(block_on(root))
+    }
+
+    fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Send + 'static
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let (sender, output) = oneshot::channel();
+        thread::spawn(move || {
+            // An Err only says that nobody wants the output.
+            let _unwanted = sender.send(block_on(task));
+        });
+        async { output.await.expect("a task of a workload panicked") }
+    }
+
+    fn detach<F>(task: F)
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        thread::spawn(move || block_on(task));
+    }
+
+    fn spawner() {}
+
+    fn detach_from<F>(_spawner: &(), task: F)
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        Self::detach(task);
+    }
+
+    async fn yield_now() {
+        thread::yield_now();
+    }
+
+    async fn sleep(time: Duration) {
+        thread::sleep(time);
+    }
+
+    async fn blocking<T, C>(call: C) -> T
+    where
+        T: Send + 'static,
+        C: FnOnce() -> T + Send + 'static,
+    {
+        call()
+    }
+}
+
+impl Files for Threads {
+    type File = File;
+
+    async fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+
+    async fn read(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        file.read(buffer)
+    }
+}

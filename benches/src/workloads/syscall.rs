@@ -1,0 +1,75 @@
+//! What does a declared blocking call cost when it does not block?
+
+use std::hint::black_box;
+use std::io;
+use std::os::unix::process::parent_id;
+use std::time::{Duration, Instant};
+
+use crate::measurement::{Measurement, Metric};
+use crate::runtimes::Runtime;
+use crate::sample::Sample;
+
+const WARM_UP: Duration = Duration::from_millis(100);
+const MEASURED: Duration = Duration::from_secs(1);
+/// Calls between two looks at the clock: few enough for the slow runtimes, enough for the clock not to count.
+const CHUNK: u32 = 256;
+
+/// `syscall_fast`: one call after the other. Chunks of undeclared calls alternate with them, so that the difference is
+/// known more closely than the machine holds its pace from one process to the next.
+pub(crate) async fn fast<R: Runtime>() -> io::Result<Vec<Measurement>> {
+    alternate(WARM_UP, calls::<R>).await;
+    let (declared, raw) = alternate(MEASURED, calls::<R>).await;
+    let mean = Measurement::time_each(Metric::NsPerCall, declared.mean(), u64::from(CHUNK));
+    let over = declared.sort().percentile(50).as_secs_f64() - raw.sort().percentile(50).as_secs_f64();
+    Ok(vec![mean, Measurement::new(Metric::OverRaw, over * 1e9 / f64::from(CHUNK))])
+}
+
+/// `syscall_yield`: with a yield after each call.
+pub(crate) async fn yielding<R: Runtime>() -> io::Result<Vec<Measurement>> {
+    alternate(WARM_UP, calls_and_yields::<R>).await;
+    let (declared, _) = alternate(MEASURED, calls_and_yields::<R>).await;
+    Ok(vec![Measurement::time_each(Metric::NsPerCall, declared.mean(), u64::from(CHUNK))])
+}
+
+/// How long each chunk of declared calls, and each of raw ones, took.
+async fn alternate<F: Future<Output = ()>>(time: Duration, chunk: impl Fn(i64) -> F) -> (Sample, Sample) {
+    let parent = i64::from(parent_id());
+    let (mut declared, mut raw) = (Sample::default(), Sample::default());
+    let start = Instant::now();
+    while start.elapsed() < time {
+        let before = Instant::now();
+        chunk(parent).await;
+        let between = Instant::now();
+        raw_calls(parent);
+        declared.push(between - before);
+        raw.push(between.elapsed());
+    }
+    (declared, raw)
+}
+
+fn raw_calls(parent: i64) {
+    for _ in 0..CHUNK {
+        assert_eq!(black_box(getppid()), parent, "getppid(2) has given another process");
+    }
+}
+
+async fn calls<R: Runtime>(parent: i64) {
+    for _ in 0..CHUNK {
+        let answer = R::blocking(getppid).await;
+        assert_eq!(black_box(answer), parent, "getppid(2) has given another process");
+    }
+}
+
+async fn calls_and_yields<R: Runtime>(parent: i64) {
+    for _ in 0..CHUNK {
+        let answer = R::blocking(getppid).await;
+        assert_eq!(black_box(answer), parent, "getppid(2) has given another process");
+        R::yield_now().await;
+    }
+}
+
+/// The cheapest system call that cannot be answered without entering the kernel.
+fn getppid() -> i64 {
+    // SAFETY: getppid takes no argument and has no effect.
+    unsafe { libc::syscall(libc::SYS_getppid) }
+}

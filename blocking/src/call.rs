@@ -1,0 +1,139 @@
+//! How does user code make a blocking call?
+//!
+//! [`blocking`] is the async form, [`block_in_place`] the sync one. Both run the closure right where they stand, on the calling thread, with whatever it
+//! borrows. What they add is a declaration: two stores before, one after.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::predictor::{Hint, Site};
+use crate::worker::with_current;
+
+/// Runs `f`, a call that may block, as part of the running task.
+///
+/// The closure runs inline, on this thread, when the returned future is first polled (or at its second poll, if others had to go
+/// first). It may borrow, and need be neither `Send` nor `'static`. While it blocks, the monitor may hand this thread's processor to another thread, so
+/// other tasks go on.
+///
+/// Outside a runtime it just runs `f`.
+///
+/// # Panics
+/// When `f` panics, and when it is polled again after it was ready.
+///
+/// # Cancel safety
+/// The future is ready in the very poll that ran `f`: a call that has run is never reported as not run. Dropped before that, `f` never runs.
+#[track_caller]
+#[inline]
+pub fn blocking<F, T>(f: F) -> Blocking<F>
+where
+    F: FnOnce() -> T,
+{
+    Blocking { call: Some(f), site: Site::of(Location::caller()), hint: None, waited: false }
+}
+
+/// The future of [`blocking`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Blocking<F> {
+    call: Option<F>,
+    site: Site,
+    hint: Option<Hint>,
+    /// It has let others go first; it does so once, or a foreign executor inside a task would spin.
+    waited: bool,
+}
+
+impl<F> Blocking<F> {
+    /// Overrides the prediction of how long this call takes.
+    pub fn hint(mut self, hint: Hint) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+}
+
+// The closure is moved out to be called, never pinned.
+impl<F> Unpin for Blocking<F> {}
+
+#[inline]
+fn is_long(site: Site, hint: Option<Hint>) -> bool {
+    match hint {
+        None => site.is_long(),
+        Some(hint) => hint == Hint::Long,
+    }
+}
+
+impl<F, T> Future for Blocking<F>
+where
+    F: FnOnce() -> T,
+{
+    type Output = T;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        with_current(|worker| {
+            let this = &mut *self;
+            let Some(worker) = worker else {
+                return Poll::Ready(this.take()());
+            };
+            let long = is_long(this.site, this.hint);
+            if !this.waited && worker.should_wait_before_call(long) {
+                this.waited = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let call = this.take();
+            Poll::Ready(worker.call(this.site, long, call))
+        })
+    }
+}
+
+impl<F> Blocking<F> {
+    #[track_caller]
+    fn take(&mut self) -> F {
+        self.call.take().expect("`Blocking` was polled after it was ready")
+    }
+}
+
+/// Runs `f`, a call that may block, from sync code: anywhere, in a task or not, nested, in `Drop`.
+///
+/// The same as [`blocking`], except that it cannot let others go first.
+///
+/// # Panics
+/// When `f` panics.
+#[track_caller]
+#[inline]
+pub fn block_in_place<F, T>(f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    call_at(Site::of(Location::caller()), None, f)
+}
+
+/// [`block_in_place`] for a call site that the caller names, with or without a hint.
+#[inline]
+pub fn call_at<F, T>(site: Site, hint: Option<Hint>, f: F) -> T
+where
+    F: FnOnce() -> T,
+{
+    with_current(|worker| match worker {
+        Some(worker) => worker.call(site, is_long(site, hint), f),
+        None => f(),
+    })
+}
+
+/// Runs `f`, a call that may block, inside a `poll` function: lets others go first (`Pending`, woken) at most once per poll of the task.
+#[inline]
+pub fn poll_call<F, T>(cx: &mut Context<'_>, site: Site, f: F) -> Poll<T>
+where
+    F: FnOnce() -> T,
+{
+    with_current(|worker| {
+        let Some(worker) = worker else { return Poll::Ready(f()) };
+        if worker.should_step_aside() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(worker.call(site, site.is_long(), f))
+    })
+}

@@ -1,0 +1,133 @@
+//! Which numbers may be set, and which values make no sense?
+
+use std::time::Duration;
+
+use crate::kernel::SignalMask;
+
+/// More processors than this are a mistake in the caller's arithmetic, not a machine.
+pub const MAX_PROCESSORS: usize = 4096;
+
+/// Settings of the threads of one runtime.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How many processors there are. Default: the CPUs that this process may use.
+    pub processors: usize,
+    /// How long a call or a blocked poll may keep its processor at most. Default: 10 ms.
+    pub handoff_after: Duration,
+    /// How many threads may be out in handed-off calls. Default: 512.
+    pub max_blocking_threads: usize,
+    /// How long a spare thread lives without use. Default: 10 s.
+    pub thread_keep_alive: Duration,
+    /// What worker threads are called.
+    pub thread_name: String,
+    /// Stack size of worker threads in bytes; `None` is the standard library's choice.
+    pub thread_stack_size: Option<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            handoff_after: Duration::from_millis(10),
+            max_blocking_threads: 512,
+            thread_keep_alive: Duration::from_secs(10),
+            thread_name: "handover".to_owned(),
+            thread_stack_size: None,
+        }
+    }
+}
+
+/// A setting that no runtime can be built with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `processors` is outside 1..=[`MAX_PROCESSORS`].
+    Processors(usize),
+    /// `handoff_after` is zero.
+    HandoffAfter,
+    /// `max_blocking_threads` is zero.
+    MaxBlockingThreads,
+    /// `thread_stack_size` is below what a thread needs, or so large that no address space holds it.
+    ThreadStackSize(usize),
+    /// `thread_name` holds a NUL byte.
+    ThreadName(String),
+}
+
+impl std::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Processors(n) => write!(f, "processors is {n}; expected 1 to {MAX_PROCESSORS}"),
+            Self::HandoffAfter => write!(f, "handoff_after is zero; expected a duration above it (the default is 10 ms)"),
+            Self::MaxBlockingThreads => write!(f, "max_blocking_threads is 0; expected at least 1 (the default is 512)"),
+            Self::ThreadStackSize(n) => {
+                write!(f, "thread_stack_size is {n} bytes; expected {MIN_STACK_SIZE} to {MAX_STACK_SIZE}")
+            }
+            Self::ThreadName(name) => write!(f, "thread_name is {name:?}; expected a name without NUL bytes"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// `PTHREAD_STACK_MIN` on Linux, as pthread_attr_setstacksize(3) has it.
+const MIN_STACK_SIZE: usize = 16 * 1024;
+/// The largest stack that 512 threads of a 47-bit address space can have.
+const MAX_STACK_SIZE: usize = 64 << 30;
+
+impl Config {
+    /// Names the first value that makes no sense.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self.thread_stack_size {
+            _ if self.processors == 0 || self.processors > MAX_PROCESSORS => Err(ConfigError::Processors(self.processors)),
+            _ if self.handoff_after.is_zero() => Err(ConfigError::HandoffAfter),
+            _ if self.max_blocking_threads == 0 => Err(ConfigError::MaxBlockingThreads),
+            _ if self.thread_name.contains('\0') => Err(ConfigError::ThreadName(self.thread_name.clone())),
+            Some(size) if !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(&size) => Err(ConfigError::ThreadStackSize(size)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Spares that are kept ready ahead of need: making a thread is half of the latency of a cold hand-off. Tried on 2 CPUs: 4.
+    pub(crate) fn reserve(&self) -> usize {
+        (2 * self.processors).clamp(2, 8).min(self.max_blocking_threads)
+    }
+
+    /// Spares that do not end after the keep-alive.
+    pub(crate) fn keep(&self) -> usize {
+        self.processors + self.reserve()
+    }
+
+    /// No more worker threads than this: every processor has one, besides those that are out in calls.
+    pub(crate) fn thread_limit(&self) -> usize {
+        self.max_blocking_threads.saturating_add(self.processors)
+    }
+}
+
+/// What the builder's thread had that worker threads shall have too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heritage {
+    pub(crate) mask: SignalMask,
+}
+
+impl Heritage {
+    pub(crate) fn of_current_thread() -> Self {
+        Self { mask: SignalMask::current() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_value_is_named() {
+        let text = |config: Config| config.check().unwrap_err().to_string();
+        assert!(text(Config { processors: 0, ..Config::default() }).starts_with("processors is 0;"));
+        assert!(text(Config { processors: 5000, ..Config::default() }).contains("5000"));
+        assert!(text(Config { handoff_after: Duration::ZERO, ..Config::default() }).starts_with("handoff_after"));
+        assert!(text(Config { max_blocking_threads: 0, ..Config::default() }).starts_with("max_blocking_threads"));
+        assert!(text(Config { thread_stack_size: Some(1), ..Config::default() }).contains("1 bytes"));
+        assert!(text(Config { thread_name: "a\0b".into(), ..Config::default() }).contains("a\\0b"));
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+}

@@ -1,0 +1,57 @@
+//! What has happened so far? Counts of the slow paths, readable at any time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that any thread may raise. Relaxed throughout: it orders nothing.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn raise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// `n` more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// One more, where only one thread writes: a load and a store instead of a locked addition.
+    #[inline]
+    pub fn raise_alone(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The counts of one pool.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Processors that the monitor took from a lent thread.
+    pub retakes: Counter,
+    /// Calls and polls that went on while another thread could use their processor: retakes and releases ahead of a long call.
+    pub handoffs: Counter,
+    /// Calls that gave their processor away before they started, because their site is long.
+    pub releases: Counter,
+    /// Undeclared blocking polls over `handoff_after`.
+    pub stalls: Counter,
+    /// Worker threads started.
+    pub threads_started: Counter,
+    /// Worker threads that ended.
+    pub threads_ended: Counter,
+    /// Thread starts that the system refused.
+    pub thread_failures: Counter,
+    /// Polls that ended without a processor.
+    pub runs_without_processor: Counter,
+    /// Times that a thread parked, as a spare or as the poller.
+    pub parks: Counter,
+    /// Times that the monitor was kicked out of a doze.
+    pub kicks: Counter,
+    /// Polls of worker threads that have ended.
+    pub(crate) polls_of_ended: Counter,
+}

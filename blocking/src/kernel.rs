@@ -1,0 +1,110 @@
+//! What does the kernel say of a thread: computing, blocked, or waiting for a CPU?
+//!
+//! The thread's CPU clock (`clock_gettime(2)` on the clock of `pthread_getcpuclockid(3)`) tells whether it ran at all; the state letter of
+//! `/proc/self/task/TID/stat` (`proc(5)`) tells a sleeper from one that waits for a CPU. Without /proc a thread that did not run counts as blocked.
+
+use std::time::Duration;
+
+use crate::verdict::Kernel;
+
+/// A thread as the kernel knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KernelThread {
+    tid: libc::pid_t,
+    clock: libc::clockid_t,
+}
+
+impl KernelThread {
+    /// The calling thread.
+    pub(crate) fn current() -> Self {
+        // SAFETY: gettid takes nothing and cannot fail.
+        let tid = unsafe { libc::syscall(libc::SYS_gettid) } as libc::pid_t;
+        let mut clock = libc::CLOCK_THREAD_CPUTIME_ID;
+        // SAFETY: `clock` outlives the call, and pthread_self is a live thread.
+        let refused = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) };
+        debug_assert_eq!(refused, 0, "pthread_getcpuclockid refused the calling thread");
+        Self { tid, clock }
+    }
+
+    /// How much CPU time it has used; `None` once it has ended.
+    pub(crate) fn cpu_time(self) -> Option<Duration> {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `time` outlives the call; an ended thread's clock makes it fail with EINVAL.
+        let refused = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
+        (refused == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
+
+    /// What it did since it had used `before` of CPU time.
+    pub(crate) fn since(self, before: Duration) -> Kernel {
+        match self.cpu_time() {
+            Some(now) if now != before => Kernel::Computing,
+            _ if self.state() == Some(b'R') => Kernel::Starved,
+            _ => Kernel::Blocked,
+        }
+    }
+
+    /// The state letter; `None` without /proc.
+    fn state(self) -> Option<u8> {
+        let stat = std::fs::read(format!("/proc/self/task/{}/stat", self.tid)).ok()?;
+        // The name in parentheses may hold anything, a parenthesis too: the letter follows the last one.
+        let end = stat.iter().rposition(|&byte| byte == b')')?;
+        stat.get(end + 2).copied()
+    }
+
+    /// Where in the kernel it waits, if that is readable: `futex_wait_queue`, `hrtimer_nanosleep`, ...
+    pub(crate) fn wait_channel(self) -> Option<String> {
+        let channel = std::fs::read_to_string(format!("/proc/self/task/{}/wchan", self.tid)).ok()?;
+        (!channel.is_empty() && channel != "0").then_some(channel)
+    }
+
+    /// The thread id, as `gettid(2)` gives it.
+    pub(crate) fn tid(self) -> i32 {
+        self.tid
+    }
+}
+
+/// Makes sleeps of the calling thread precise (`PR_SET_TIMERSLACK(2const)`: 1 ns instead of 50 us).
+pub(crate) fn set_precise_sleep() {
+    // SAFETY: this prctl takes one integer and touches no memory of ours.
+    let refused = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
+    if refused != 0 {
+        tracing::debug!(error = %std::io::Error::last_os_error(), "the timer slack stays as it is");
+    }
+}
+
+/// The calling thread's signal mask.
+#[derive(Clone, Copy)]
+pub(crate) struct SignalMask(libc::sigset_t);
+
+impl std::fmt::Debug for SignalMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignalMask")
+    }
+}
+
+impl SignalMask {
+    /// Reads it.
+    pub(crate) fn current() -> Self {
+        // SAFETY: sigset_t is plain data; all-zero is a valid value which pthread_sigmask overwrites.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `set` outlives the call; a null new mask only reads.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &raw mut set) };
+        Self(set)
+    }
+
+    /// Makes it the calling thread's.
+    pub(crate) fn apply(&self) {
+        // SAFETY: `self.0` is a mask that pthread_sigmask wrote.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
+    }
+
+    /// Blocks every signal for the calling thread: the monitor runs nobody's handlers.
+    pub(crate) fn block_all() {
+        // SAFETY: as in `current`; sigfillset and pthread_sigmask get valid pointers.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut set);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Which thread may run it?
+//!
+//! The bottom room of handover: processors and who holds them, the threads that carry them, the monitor, and the calls that block.
+//! It knows neither tasks nor I/O; what it needs from above goes through one trait, [`Scheduler`].
+//!
+//! Where to start reading: HANDOFF.md (below), [`record`] (the protocol), then [`lease`], [`worker`], [`pool`], [`monitor`].
+
+//!
+#![doc = include_str!("../HANDOFF.md")]
+#![deny(unsafe_code)]
+
+pub mod idle_set;
+pub mod lease;
+pub mod record;
+pub mod searchers;
+pub mod wakefulness;
+
+#[allow(unsafe_code, reason = "the membarrier system call")]
+mod fence;
+mod sync;
+
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "the thread-local pointer to the thread's own worker")]
+pub mod worker;
+
+#[cfg(not(loom))]
+pub mod call;
+#[cfg(not(loom))]
+pub mod config;
+#[cfg(not(loom))]
+pub mod counters;
+#[cfg(not(loom))]
+pub mod monitor;
+#[cfg(not(loom))]
+pub mod pool;
+#[cfg(not(loom))]
+pub mod predictor;
+#[cfg(not(loom))]
+pub mod scheduler;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
+pub mod threads;
+#[cfg(not(loom))]
+mod verdict;
+
+#[cfg(not(loom))]
+mod doze;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "system calls on threads, clocks and signal masks")]
+mod kernel;
+#[cfg(not(loom))]
+mod parker;
+#[cfg(not(loom))]
+mod spares;
+
+#[cfg(not(loom))]
+pub use call::{Blocking, block_in_place, blocking};
+#[cfg(not(loom))]
+pub use config::{Config, ConfigError};
+pub use lease::Lease;
+#[cfg(not(loom))]
+pub use pool::Pool;
+#[cfg(not(loom))]
+pub use predictor::{Hint, Site};
+#[cfg(not(loom))]
+pub use scheduler::Scheduler;
+#[cfg(not(loom))]
+pub use worker::Worker;

@@ -1,0 +1,320 @@
+//! Who gets a processor that became free, and who is woken for a task that waits?
+//!
+//! The processors, threads and wake-ups of one runtime. The two rules that keep every task moving:
+//!
+//! - **Submit**: push, fence, look at the idle set; a processor idle and fewer searchers than idle processors: wake a thread.
+//! - **Release**: insert into the idle set, fence, look at the queues; a task waits: wake a thread.
+//!
+//! Whoever is second of the two sees the other, so one of them wakes a thread (the model is `tests/loom_idle_set.rs`).
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::{Config, Heritage};
+use crate::counters::Counters;
+use crate::doze::Doze;
+use crate::idle_set::IdleSet;
+use crate::lease::Lease;
+use crate::scheduler::Scheduler;
+use crate::searchers::{Found, Searchers};
+use crate::spares::Spares;
+use crate::threads::{NO_THREAD, Roster};
+
+/// The processors and threads of one runtime.
+#[derive(Debug)]
+pub struct Pool {
+    pub(crate) config: Config,
+    pub(crate) heritage: Heritage,
+    pub(crate) idle: IdleSet,
+    /// Which thread (its slot in the roster) bound each processor last; a hint for the monitor, checked against the record before it acts.
+    pub(crate) holders: Box<[AtomicU32]>,
+    pub(crate) spares: Spares,
+    pub(crate) searchers: Searchers,
+    pub(crate) doze: Doze,
+    pub(crate) roster: Roster,
+    /// A wake-up found no spare: the monitor shall make one.
+    starved: AtomicBool,
+    /// The monitor stands in for the poller, so a kick must interrupt it there.
+    pub(crate) monitor_polls: AtomicBool,
+    /// The poller shall come and search, as a woken spare does.
+    summons: AtomicBool,
+    closing: AtomicBool,
+    closed: Mutex<bool>,
+    closed_changed: Condvar,
+    counters: Counters,
+}
+
+impl Pool {
+    /// A pool without threads; [`monitor::start`](crate::monitor::start) makes them.
+    pub fn new(config: Config) -> Arc<Self> {
+        crate::fence::register();
+        let processors = config.processors;
+        let idle = IdleSet::new(processors);
+        idle.fill();
+        Arc::new(Self {
+            config,
+            heritage: Heritage::of_current_thread(),
+            idle,
+            holders: (0..processors).map(|_| AtomicU32::new(NO_THREAD)).collect(),
+            spares: Spares::default(),
+            searchers: Searchers::default(),
+            doze: Doze::default(),
+            roster: Roster::default(),
+            starved: AtomicBool::new(false),
+            monitor_polls: AtomicBool::new(false),
+            summons: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            closed: Mutex::new(false),
+            closed_changed: Condvar::new(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// How many processors there are.
+    pub fn processors(&self) -> usize {
+        self.config.processors
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The counts so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Worker threads that are parked as spares now.
+    pub fn spare_threads(&self) -> usize {
+        self.spares.len()
+    }
+
+    /// Worker threads alive now.
+    pub fn threads(&self) -> usize {
+        self.roster.alive()
+    }
+
+    /// Polls made so far by all worker threads.
+    pub fn polls(&self) -> u64 {
+        self.counters.polls_of_ended.get() + self.roster.polls()
+    }
+
+    // ---- submit and release -----------------------------------------------------------------------------------------
+
+    /// A task was pushed where any thread may take it; `local` by a holder, who is awake to run it.
+    #[inline]
+    pub fn notify(&self, scheduler: &dyn Scheduler, local: bool) {
+        let idle = self.idle.len_after_push();
+        if idle != 0 {
+            if self.searchers.try_begin(idle) {
+                self.wake_searcher(scheduler);
+            }
+        } else if !local && self.doze.is_dozing() {
+            self.kick_if_all_lent(scheduler);
+        }
+    }
+
+    /// The holder gives its processor away. Wakes a thread if a task waits.
+    pub(crate) fn release(&self, mut lease: Lease, scheduler: &dyn Scheduler) {
+        scheduler.before_release(&mut lease);
+        self.idle.insert(lease);
+        if scheduler.work_waits() {
+            self.wake_if_useful(scheduler);
+        }
+        if self.is_closing() {
+            self.kick(scheduler);
+        }
+    }
+
+    /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor.
+    pub fn look_before_rest(&self, scheduler: &dyn Scheduler) {
+        fence(Ordering::SeqCst);
+        self.wake_for_waiting(scheduler);
+    }
+
+    /// Takes an idle processor without binding it to a thread: for the monitor, while the runtime closes.
+    pub fn take_idle(&self, processor: usize) -> Option<Lease> {
+        self.idle.take(processor)
+    }
+
+    /// Puts it back.
+    pub fn put_idle(&self, lease: Lease) {
+        self.idle.insert(lease);
+    }
+
+    fn wake_if_useful(&self, scheduler: &dyn Scheduler) {
+        if self.searchers.try_begin(self.idle.len()) {
+            self.wake_searcher(scheduler);
+        }
+    }
+
+    /// A thread goes into a long call while nobody polls: a spare comes, finds nothing to run and becomes the poller.
+    #[cold]
+    pub(crate) fn send_for_poller(&self, scheduler: &dyn Scheduler) {
+        if self.spares.len() > 0 {
+            self.wake_if_useful(scheduler);
+        } else {
+            self.kick(scheduler);
+        }
+    }
+
+    /// Wakes one thread, which the caller has counted as a searcher: a spare, else the poller, else a new one.
+    #[cold]
+    fn wake_searcher(&self, scheduler: &dyn Scheduler) {
+        if let Some(spare) = self.spares.pop() {
+            spare.wake();
+            return;
+        }
+        if self.summons.swap(true, Ordering::SeqCst) {
+            // The poller is on its way already; it wakes the next one when it has found a task and more wait.
+            let _ = self.searchers.end();
+            return;
+        }
+        // The poller looks at the summons after it has given up its role; this looks at the role after it has stored the summons. Both
+        // are fenced: either the role is seen held, and the interrupt ends the wait, or whoever held it finds the summons.
+        fence(Ordering::SeqCst);
+        if scheduler.has_poller() {
+            scheduler.interrupt_poller();
+        } else if self.answer_summons() {
+            self.report_starved(scheduler);
+        }
+    }
+
+    /// The monitor found threads for work that had none.
+    pub(crate) fn wake_for_waiting(&self, scheduler: &dyn Scheduler) {
+        if scheduler.work_waits() && !self.idle.is_empty() {
+            self.wake_if_useful(scheduler);
+        }
+    }
+
+    /// A counted wake-up found no thread: the monitor makes one.
+    pub(crate) fn report_starved(&self, scheduler: &dyn Scheduler) {
+        let _ = self.searchers.end();
+        self.starved.store(true, Ordering::Release);
+        self.kick(scheduler);
+    }
+
+    /// The poller asks whether it was summoned; it then counts as a searcher.
+    pub fn answer_summons(&self) -> bool {
+        // SeqCst: not before the caller has given up the role; see `wake_searcher`.
+        self.summons.load(Ordering::SeqCst) && self.summons.swap(false, Ordering::SeqCst)
+    }
+
+    /// A thread polled without waiting, had the role when a poller was summoned, and stays at its own work: another thread comes instead.
+    #[inline]
+    pub fn pass_summons_on(&self, scheduler: &dyn Scheduler) {
+        if self.answer_summons() {
+            let _ = self.searchers.end();
+            fence(Ordering::SeqCst);
+            self.wake_for_waiting(scheduler);
+        }
+    }
+
+    /// A searcher has found a task. The last one wakes the next thread if more tasks wait.
+    pub fn search_succeeded(&self, scheduler: &dyn Scheduler) {
+        if self.searchers.end() == Found::WasLast && scheduler.work_waits() {
+            if self.idle.is_empty() {
+                if self.doze.is_dozing() {
+                    self.kick(scheduler);
+                }
+            } else {
+                self.wake_if_useful(scheduler);
+            }
+        }
+    }
+
+    /// A searcher has found nothing. It still holds its processor, so its release looks at the queues once more.
+    pub fn search_failed(&self) {
+        let _ = self.searchers.end();
+    }
+
+    /// A thread that looks for work on its own counts itself; false if enough do.
+    pub fn search_begins(&self) -> bool {
+        self.searchers.try_begin(self.processors())
+    }
+
+    // ---- the monitor ------------------------------------------------------------------------------------------------
+
+    /// Wakes the monitor out of a doze.
+    #[cold]
+    pub(crate) fn kick(&self, scheduler: &dyn Scheduler) {
+        if self.doze.kick() {
+            self.counters.kicks.raise();
+            if self.monitor_polls.load(Ordering::Acquire) {
+                scheduler.interrupt_poller();
+            }
+        }
+    }
+
+    #[cold]
+    fn kick_if_all_lent(&self, scheduler: &dyn Scheduler) {
+        let all_lent =
+            self.roster.all(|thread| thread.words.processor() == crate::record::NO_PROCESSOR || thread.words.observe().is_lent());
+        if all_lent {
+            self.kick(scheduler);
+        }
+    }
+
+    /// After a processor has left the idle set: a monitor that sleeps without limit must watch again. Asked after every take: whether the set was
+    /// full cannot be asked before it, because another processor may come back in between, and the monitor fall asleep.
+    #[inline]
+    pub(crate) fn rouse(&self, scheduler: &dyn Scheduler) {
+        if self.doze.is_deep_after_take() {
+            self.kick(scheduler);
+        }
+    }
+
+    pub(crate) fn take_starved(&self) -> bool {
+        self.starved.load(Ordering::Relaxed) && self.starved.swap(false, Ordering::Acquire)
+    }
+
+    // ---- the end ----------------------------------------------------------------------------------------------------
+
+    /// Whether the runtime is shutting down.
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Begins the end: every thread is woken and sees it. Later calls do nothing.
+    pub fn close(&self, scheduler: &dyn Scheduler) {
+        if self.closing.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        while let Some(spare) = self.spares.pop() {
+            spare.wake();
+        }
+        scheduler.interrupt_poller();
+        self.doze.kick();
+    }
+
+    pub(crate) fn set_closed(&self) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.closed_changed.notify_all();
+    }
+
+    /// Waits until every task is gone and every worker thread has ended; false if `limit` passed first.
+    pub fn await_closed(&self, limit: Duration) -> bool {
+        let deadline = Instant::now().checked_add(limit);
+        let mut closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*closed {
+            let wait = match deadline {
+                None => Duration::from_secs(3600),
+                Some(deadline) => match deadline.checked_duration_since(Instant::now()) {
+                    Some(left) if !left.is_zero() => left,
+                    _ => return false,
+                },
+            };
+            closed = self.closed_changed.wait_timeout(closed, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The threads that are still in user code, with the task each runs.
+    pub fn stuck(&self) -> Vec<crate::threads::StuckThread> {
+        self.roster.stuck()
+    }
+}

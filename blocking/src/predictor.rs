@@ -1,0 +1,135 @@
+//! Will this call be long?
+//!
+//! As a branch predictor does: a small process-wide table of saturating counters, indexed and tagged by a hash of the call site
+//! (`#[track_caller]`). Entries are `tag << 8 | counter`.
+//!
+//! - A site is *long* from 2, and its counter saturates at 7.
+//! - A retake by the monitor adds 2: one retake makes a site long, because the monitor retakes only what cost somebody.
+//! - A long call is timed. It took 20 us or more: +1. Less: -1. So a site that alternates stays long; 6 quick ones in a row make it short.
+//! - A new site that meets a used entry takes it over and starts at 0: the table forgets, it never mixes two sites' counts.
+//!
+//! The counts are hints. All accesses are Relaxed: a lost update costs a slower or faster lesson, never correctness.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+const ENTRIES: usize = 1024;
+const COUNTER: u32 = 0xff;
+const LONG_FROM: u32 = 2;
+const SATURATED: u32 = 7;
+const RETAKE_TEACHES: u32 = 2;
+
+/// What a release and a return cost together, with a wake-up: a call under this should have stayed on its processor.
+const QUICK: Duration = Duration::from_micros(20);
+
+static TABLE: [AtomicU32; ENTRIES] = [const { AtomicU32::new(0) }; ENTRIES];
+
+/// What the caller says of a call, overriding the prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// It returns within microseconds: keep the processor.
+    Short,
+    /// It takes long every time: give the processor away before it starts.
+    Long,
+}
+
+/// Where a call stands in the source, as the table knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    index: u32,
+    tag: u32,
+}
+
+impl Site {
+    /// The site of a source location.
+    #[inline]
+    pub fn of(location: &'static Location<'static>) -> Self {
+        // Fibonacci hashing of the address; locations are at least 8 bytes apart.
+        let hash = (std::ptr::from_ref(location) as usize as u64 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { index: (hash >> 54) as u32, tag: (hash >> 16) as u32 & !COUNTER }
+    }
+
+    /// What the monitor is told, and gives back to [`learn_retaken`].
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Whether the table holds it long. Claims an entry at the first sight of a site.
+    #[inline]
+    pub(crate) fn is_long(self) -> bool {
+        let entry = TABLE[self.index as usize].load(Ordering::Relaxed);
+        if entry & !COUNTER == self.tag {
+            return entry & COUNTER >= LONG_FROM;
+        }
+        self.claim();
+        false
+    }
+
+    #[cold]
+    fn claim(self) {
+        TABLE[self.index as usize].store(self.tag, Ordering::Relaxed);
+    }
+
+    /// A long call has returned after `took`.
+    pub(crate) fn learn_return(self, took: Duration) {
+        let cell = &TABLE[self.index as usize];
+        let entry = cell.load(Ordering::Relaxed);
+        if entry & !COUNTER != self.tag {
+            return;
+        }
+        let counter = entry & COUNTER;
+        let counter = if took < QUICK { counter.saturating_sub(1) } else { (counter + 1).min(SATURATED) };
+        cell.store(self.tag | counter, Ordering::Relaxed);
+    }
+}
+
+/// The monitor has retaken a processor from a call of the site at `index`.
+pub(crate) fn learn_retaken(index: u32) {
+    if let Some(cell) = TABLE.get(index as usize) {
+        let entry = cell.load(Ordering::Relaxed);
+        let counter = ((entry & COUNTER) + RETAKE_TEACHES).min(SATURATED);
+        cell.store((entry & !COUNTER) | counter, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn here() -> Site {
+        Site::of(Location::caller())
+    }
+
+    #[test]
+    fn one_retake_makes_a_site_long_and_quick_returns_make_it_short_again() {
+        let site = here();
+        assert!(!site.is_long());
+        learn_retaken(site.index());
+        assert!(site.is_long());
+        site.learn_return(Duration::from_micros(1));
+        assert!(!site.is_long());
+    }
+
+    #[test]
+    fn a_saturated_site_survives_five_quick_returns() {
+        let site = here();
+        assert!(!site.is_long());
+        for _ in 0..10 {
+            learn_retaken(site.index());
+        }
+        for _ in 0..5 {
+            site.learn_return(Duration::ZERO);
+        }
+        assert!(site.is_long());
+        site.learn_return(Duration::ZERO);
+        assert!(!site.is_long());
+    }
+
+    #[test]
+    fn an_unknown_index_is_ignored() {
+        learn_retaken(u32::MAX);
+    }
+}

@@ -1,0 +1,31 @@
+//! Which primitives is the protocol built on: the machine's, or loom's model of them?
+//!
+//! The only file of this crate that asks.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+/// Lets another thread run; a model's only way to wait.
+#[cfg(not(loom))]
+pub(crate) fn yield_thread() {
+    std::thread::yield_now();
+}
+
+#[cfg(loom)]
+pub(crate) fn yield_thread() {
+    loom::thread::yield_now();
+}
+
+/// Tells the processor that this is a spin loop.
+#[cfg(not(loom))]
+pub(crate) fn spin_hint() {
+    std::hint::spin_loop();
+}
+
+#[cfg(loom)]
+pub(crate) fn spin_hint() {
+    loom::thread::yield_now();
+}

@@ -1,0 +1,206 @@
+//! Which worker threads are there, and how does one begin and end?
+//!
+//! Only the monitor starts threads: never a call that is about to block, and never a thread with a signal mask or timer slack of its own
+//! liking.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::{io, thread};
+
+use crate::counters::Counter;
+use crate::kernel::{self, KernelThread};
+use crate::parker::Parker;
+use crate::pool::Pool;
+use crate::record::Record;
+use crate::scheduler::Scheduler;
+use crate::worker::Worker;
+
+/// What `Pool::holders` says of a processor that no thread has bound yet.
+pub(crate) const NO_THREAD: u32 = u32::MAX;
+
+/// All that others may know of a worker thread.
+#[derive(Debug)]
+pub(crate) struct ThreadRecord {
+    pub(crate) words: Record,
+    pub(crate) slot: u32,
+    pub(crate) polls: Counter,
+    parker: Parker,
+    kernel: OnceLock<KernelThread>,
+    leave: AtomicBool,
+    task: AtomicU64,
+    spawned_at: AtomicPtr<Location<'static>>,
+}
+
+/// A thread that did not come back in time, and what it runs.
+#[derive(Clone, Debug)]
+pub struct StuckThread {
+    /// The thread's id, as `gettid(2)` gives it; 0 if it has not begun.
+    pub tid: i32,
+    /// The id of the task that it runs.
+    pub task: u64,
+    /// Where that task was spawned.
+    pub spawned_at: &'static Location<'static>,
+}
+
+impl ThreadRecord {
+    fn new(slot: u32) -> Self {
+        Self {
+            words: Record::new(),
+            slot,
+            polls: Counter::default(),
+            parker: Parker::default(),
+            kernel: OnceLock::new(),
+            leave: AtomicBool::new(false),
+            task: AtomicU64::new(0),
+            spawned_at: AtomicPtr::default(),
+        }
+    }
+
+    /// Notes which task is polled now. Written by its own thread only; Relaxed, for it is shown to people, not acted upon.
+    #[inline]
+    pub(crate) fn begin_poll(&self, task: u64, spawned_at: &'static Location<'static>) {
+        self.polls.raise_alone();
+        self.task.store(task, Ordering::Relaxed);
+        self.spawned_at.store(std::ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// The task that it polls, or polled last.
+    pub(crate) fn running(&self) -> Option<StuckThread> {
+        let location = self.spawned_at.load(Ordering::Relaxed);
+        // SAFETY: `begin_poll` is the only writer, and it stores `&'static` references.
+        let spawned_at = unsafe { location.as_ref() }?;
+        let tid = self.kernel.get().map_or(0, |kernel| kernel.tid());
+        Some(StuckThread { tid, task: self.task.load(Ordering::Relaxed), spawned_at })
+    }
+
+    pub(crate) fn kernel(&self) -> Option<KernelThread> {
+        self.kernel.get().copied()
+    }
+
+    pub(crate) fn park(&self) {
+        self.parker.park();
+    }
+
+    pub(crate) fn wake(&self) {
+        self.parker.unpark();
+    }
+
+    /// Wakes it to end.
+    pub(crate) fn dismiss(&self) {
+        self.leave.store(true, Ordering::Relaxed);
+        self.parker.unpark();
+    }
+
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.leave.load(Ordering::Relaxed)
+    }
+}
+
+/// The worker threads of one runtime, by slot. A slot is used again after its thread has ended.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    threads: Mutex<Vec<Option<Arc<ThreadRecord>>>>,
+    alive: AtomicUsize,
+    /// Started, but not yet at its first park or processor.
+    starting: AtomicUsize,
+}
+
+impl Roster {
+    fn with<R>(&self, act: impl FnOnce(&mut Vec<Option<Arc<ThreadRecord>>>) -> R) -> R {
+        act(&mut self.threads.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn enlist(&self) -> Arc<ThreadRecord> {
+        self.alive.fetch_add(1, Ordering::Relaxed);
+        self.starting.fetch_add(1, Ordering::Relaxed);
+        self.with(|threads| {
+            let slot = threads.iter().position(Option::is_none).unwrap_or(threads.len());
+            let record = Arc::new(ThreadRecord::new(slot as u32));
+            if slot == threads.len() {
+                threads.push(Some(Arc::clone(&record)));
+            } else {
+                threads[slot] = Some(Arc::clone(&record));
+            }
+            record
+        })
+    }
+
+    fn strike_off(&self, record: &ThreadRecord) {
+        self.with(|threads| threads[record.slot as usize] = None);
+        self.alive.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) fn alive(&self) -> usize {
+        self.alive.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn starting(&self) -> usize {
+        self.starting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn arrived(&self) {
+        self.starting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<Arc<ThreadRecord>> {
+        self.with(|threads| threads.get(slot as usize).cloned().flatten())
+    }
+
+    pub(crate) fn all(&self, holds: impl Fn(&ThreadRecord) -> bool) -> bool {
+        self.with(|threads| threads.iter().flatten().all(|thread| holds(thread)))
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.with(|threads| threads.iter().flatten().map(|thread| thread.polls.get()).sum())
+    }
+
+    pub(crate) fn stuck(&self) -> Vec<StuckThread> {
+        self.with(|threads| {
+            let in_user_code = threads.iter().flatten().filter(|thread| thread.words.observe().is_lent());
+            in_user_code.filter_map(|thread| thread.running()).collect()
+        })
+    }
+}
+
+/// Starts one worker thread.
+///
+/// # Errors
+/// What `pthread_create(3)` says, EAGAIN above all; nothing is left behind then.
+pub(crate) fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Result<()> {
+    let record = pool.roster.enlist();
+    let mut builder = thread::Builder::new().name(pool.config.thread_name.clone());
+    if let Some(bytes) = pool.config.thread_stack_size {
+        builder = builder.stack_size(bytes);
+    }
+    let (own_pool, own_scheduler, own_record) = (Arc::clone(pool), Arc::clone(scheduler), Arc::clone(&record));
+    match builder.spawn(move || run(own_pool, own_scheduler, own_record)) {
+        Ok(_) => {
+            pool.counters().threads_started.raise();
+            Ok(())
+        }
+        Err(error) => {
+            pool.roster.arrived();
+            pool.roster.strike_off(&record);
+            pool.counters().thread_failures.raise();
+            Err(error)
+        }
+    }
+}
+
+fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, record: Arc<ThreadRecord>) {
+    kernel::set_precise_sleep();
+    pool.heritage.mask.apply();
+    record.kernel.get_or_init(KernelThread::current);
+    record.parker.adopt_current();
+    tracing::debug!(tid = record.kernel.get().map(|kernel| kernel.tid()), "worker thread starts");
+    Worker::run(Arc::clone(&pool), scheduler, Arc::clone(&record));
+    pool.counters().polls_of_ended.add(record.polls.get());
+    pool.counters().threads_ended.raise();
+    tracing::debug!("worker thread ends");
+    pool.roster.strike_off(&record);
+    if pool.is_closing() {
+        // The monitor waits for the last thread to end.
+        pool.doze.kick();
+    }
+}

@@ -1,0 +1,416 @@
+//! Does the calling thread hold a processor, and what happens to it around user code?
+//!
+//! A [`Worker`] is a worker thread's own view; others see its record. What it holds moves like this:
+//!
+//! ```text
+//!              acquire              lend (poll, end of an entry)
+//!   Without ------------> Inside -----------------------------> Lent
+//!      ^                    | ^                                  | |
+//!      |     release, rest  | +-------- reclaim: kept -----------+ |
+//!      +--------------------+                                      |
+//!      +------------------------- reclaim: lost -------------------+
+//! ```
+
+use std::cell::Cell;
+use std::panic::Location;
+use std::ptr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::lease::Lease;
+use crate::pool::Pool;
+use crate::predictor::Site;
+use crate::record::{Declared, Mode, Reclaim, Record};
+use crate::scheduler::Scheduler;
+use crate::threads::ThreadRecord;
+
+thread_local! {
+    /// The worker that this thread is; null on every other thread. Constant and without a destructor, so it can be asked at any time, even from
+    /// the destructors of other thread-locals.
+    static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}
+
+/// What the thread has, as plain data that can be looked at without taking it: the cell below owns the lease that the index stands for, from
+/// the lend until it is taken out again.
+#[derive(Clone, Copy, Debug, Default)]
+enum Hold {
+    /// No processor.
+    #[default]
+    Without,
+    /// A runtime entry is using it right now.
+    Busy,
+    /// Held; runtime code runs.
+    Inside(u32),
+    /// Lent; user code runs.
+    Lent(u32),
+}
+
+/// A worker thread, as itself.
+pub struct Worker {
+    pool: Arc<Pool>,
+    scheduler: Arc<dyn Scheduler>,
+    thread: Arc<ThreadRecord>,
+    hold: Cell<Hold>,
+    /// Which processor it held last: the one to ask for first.
+    last: Cell<usize>,
+    /// The monitor has been told of work behind this poll.
+    kicked: Cell<bool>,
+    /// This poll has stepped aside once: it is not asked again, or a foreign executor inside it would spin.
+    stepped_aside: Cell<bool>,
+}
+
+/// Calls `act` with the worker that the calling thread is, if it is one of any runtime.
+#[inline]
+pub(crate) fn with_current<R>(act: impl FnOnce(Option<&Worker>) -> R) -> R {
+    let current = CURRENT.get();
+    // SAFETY: `Worker::run` stores a pointer to a worker on its own stack and clears it before that ends, also when it unwinds;
+    // the pointer never leaves this thread.
+    act(unsafe { current.as_ref() })
+}
+
+/// Runs `act` with the lease of the calling thread, if that is a worker thread of `pool` and holds a processor.
+///
+/// A thread that has lost its processor pushes to the inject queue instead. This is how every runtime entry that user code may call (spawn, wake) gets at a run queue: it reclaims, acts and lends again. `act` must not run
+/// user code.
+#[inline]
+pub fn with_lease<R>(pool: &Pool, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
+    with_current(|worker| match worker {
+        Some(worker) if ptr::eq(Arc::as_ptr(&worker.pool), pool) => worker.with_lease(act),
+        _ => act(None),
+    })
+}
+
+/// Whether the calling thread is a worker thread of `pool`.
+pub fn is_worker_of(pool: &Pool) -> bool {
+    with_current(|worker| worker.is_some_and(|worker| ptr::eq(Arc::as_ptr(&worker.pool), pool)))
+}
+
+/// Which processor the calling thread held last, if it is a worker thread of `pool`. For choosing a shard, not for access.
+pub fn last_processor(pool: &Pool) -> Option<usize> {
+    with_current(|worker| worker.filter(|worker| ptr::eq(Arc::as_ptr(&worker.pool), pool)).map(|worker| worker.last.get()))
+}
+
+/// Whether the running poll should return `Pending` (after waking itself) before it starts anything new: its thread has lost its processor,
+/// or the monitor asked it to yield. True at most once per poll.
+#[inline]
+pub fn should_step_aside() -> bool {
+    with_current(|worker| worker.is_some_and(Worker::should_step_aside))
+}
+
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
+    }
+}
+
+impl Worker {
+    pub(crate) fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, thread: Arc<ThreadRecord>) {
+        let worker = Self {
+            last: Cell::new(thread.slot as usize % pool.processors()),
+            pool,
+            scheduler: Arc::clone(&scheduler),
+            thread,
+            hold: Cell::default(),
+            kicked: Cell::new(false),
+            stepped_aside: Cell::new(false),
+        };
+        CURRENT.set(ptr::from_ref(&worker));
+        let _leave = Leave;
+        scheduler.run_worker(&worker);
+    }
+
+    fn words(&self) -> &Record {
+        &self.thread.words
+    }
+
+    /// The pool it belongs to.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    // ---- processors -------------------------------------------------------------------------------------------------
+
+    /// Takes an idle processor: the last one if it can be had, else any.
+    pub fn acquire(&self) -> Option<Lease> {
+        let lease = self.pool.idle.take(self.last.get()).or_else(|| self.pool.idle.take_any())?;
+        self.words().bind(lease.index());
+        self.pool.holders[lease.processor()].store(self.thread.slot, std::sync::atomic::Ordering::Relaxed);
+        self.last.set(lease.processor());
+        self.pool.rouse(&*self.scheduler);
+        Some(lease)
+    }
+
+    /// Gives the processor to the idle set; a thread is woken if a task waits.
+    pub fn release(&self, lease: Lease) {
+        self.words().unbind();
+        self.pool.release(lease, &*self.scheduler);
+    }
+
+    /// Runs runtime code that may call back into the runtime (wakers), with the lease where such entries find it.
+    pub fn hold_during<R>(&self, lease: Lease, act: impl FnOnce() -> R) -> (Lease, R) {
+        self.hold.set(Hold::Inside(lease.index()));
+        let result = act();
+        match self.hold.take() {
+            Hold::Inside(processor) => (Lease::new(processor), result),
+            other => lost_track("inside", other),
+        }
+    }
+
+    /// Runs user code on loan; afterwards the processor is back, or lost. `poll` must not unwind.
+    #[inline]
+    pub fn poll_on_loan<R>(
+        &self,
+        lease: Lease,
+        task: u64,
+        spawned_at: &'static Location<'static>,
+        poll: impl FnOnce() -> R,
+    ) -> (Option<Lease>, R) {
+        self.thread.begin_poll(task, spawned_at);
+        self.kicked.set(false);
+        self.stepped_aside.set(false);
+        self.words().lend();
+        self.hold.set(Hold::Lent(lease.index()));
+        let result = poll();
+        let lease = match self.hold.take() {
+            Hold::Lent(processor) => self.reclaim(processor),
+            Hold::Without => {
+                self.words().enter_without();
+                None
+            }
+            other => lost_track("lent", other),
+        };
+        if lease.is_none() {
+            self.pool.counters().runs_without_processor.raise();
+        }
+        (lease, result)
+    }
+
+    /// The processor that was lent, unless the monitor has it. The caller has taken it out of the cell.
+    #[inline]
+    fn reclaim(&self, lent: u32) -> Option<Lease> {
+        match self.words().reclaim() {
+            Reclaim::Kept => {
+                // Invariant 1 of ARCHITECTURE.md. Relaxed: had another thread bound it, the monitor's verdict would have come in between.
+                debug_assert_eq!(
+                    self.pool.holders[lent as usize].load(std::sync::atomic::Ordering::Relaxed),
+                    self.thread.slot,
+                    "processor {lent} has two holders"
+                );
+                Some(Lease::new(lent))
+            }
+            Reclaim::Lost => None,
+        }
+    }
+
+    #[inline]
+    fn with_lease<R>(&self, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
+        match self.hold.replace(Hold::Busy) {
+            Hold::Lent(lent) => {
+                let mode = self.words().mode();
+                let mut lease = self.reclaim(lent);
+                let result = act(lease.as_mut());
+                self.lend_again(mode, lease);
+                result
+            }
+            Hold::Inside(processor) => {
+                let mut lease = Lease::new(processor);
+                let result = act(Some(&mut lease));
+                self.hold.set(Hold::Inside(lease.index()));
+                result
+            }
+            hold @ (Hold::Busy | Hold::Without) => {
+                self.hold.set(hold);
+                act(None)
+            }
+        }
+    }
+
+    #[inline]
+    fn lend_again(&self, mode: Mode, lease: Option<Lease>) {
+        self.words().lend_again(mode);
+        self.hold.set(match lease {
+            Some(lease) => Hold::Lent(lease.index()),
+            None => Hold::Without,
+        });
+    }
+
+    /// User code on this thread may have lost its processor: finds out, and takes an idle one if it has. True if it holds one now.
+    #[cold]
+    fn regain(&self) -> bool {
+        let mode = self.words().mode();
+        let lease = match self.hold.replace(Hold::Busy) {
+            Hold::Lent(lent) => self.reclaim(lent),
+            Hold::Without if mode.is_lent() => {
+                self.words().enter_without();
+                None
+            }
+            hold => {
+                // Inside the runtime: its own business.
+                let holds = !matches!(hold, Hold::Without);
+                self.hold.set(hold);
+                return holds;
+            }
+        };
+        let lease = lease.or_else(|| self.acquire());
+        let holds = lease.is_some();
+        self.lend_again(mode, lease);
+        holds
+    }
+
+    // ---- rest -------------------------------------------------------------------------------------------------------
+
+    /// Puts itself on the stack of spares; from now on a wake-up may come. Then the caller releases its processor, and
+    /// [parks](Self::park).
+    pub fn line_up(&self) {
+        self.pool.spares.push(Arc::clone(&self.thread));
+    }
+
+    /// Sleeps until it is woken. It then counts as a searcher, unless the runtime is closing or it is [dismissed](Self::is_dismissed).
+    pub fn park(&self) {
+        self.pool.counters().parks.raise();
+        self.thread.park();
+    }
+
+    /// Takes itself off the stack of spares again; false if it has been woken meanwhile (then it must still [park](Self::park), which returns at once).
+    pub fn step_out(&self) -> bool {
+        self.pool.spares.withdraw(&self.thread)
+    }
+
+    /// Whether it shall end.
+    pub fn is_dismissed(&self) -> bool {
+        self.thread.is_dismissed()
+    }
+
+    /// It has begun: the monitor no longer counts it as one that is still to come.
+    pub fn arrived(&self) {
+        self.pool.roster.arrived();
+    }
+
+    // ---- calls ------------------------------------------------------------------------------------------------------
+
+    pub(crate) fn should_step_aside(&self) -> bool {
+        if self.stepped_aside.get() {
+            return false;
+        }
+        let yields = self.words().take_yield_request();
+        let aside = yields || !self.has_processor();
+        self.stepped_aside.set(aside);
+        aside
+    }
+
+    /// Whether it holds a processor, after trying to get one if it has none.
+    #[inline]
+    fn has_processor(&self) -> bool {
+        if matches!(self.hold.get(), Hold::Without) || self.words().is_contested() { self.regain() } else { true }
+    }
+
+    /// Whether this call should let others go first: no processor, asked to yield, or it will be long and tasks wait behind it.
+    #[inline]
+    pub(crate) fn should_wait_before_call(&self, long: bool) -> bool {
+        !self.has_processor() || self.words().take_yield_request() || (long && self.scheduler.work_waits_behind(self.last.get()))
+    }
+
+    /// Runs a blocking call, declared.
+    #[inline]
+    pub(crate) fn call<T>(&self, site: Site, long: bool, call: impl FnOnce() -> T) -> T {
+        if long {
+            return self.call_long(site, call);
+        }
+        if !self.kicked.replace(true) {
+            self.kick_for_work_behind();
+        }
+        let settle = Settle { words: self.words(), call: Some(self.words().declare(site.index())) };
+        let result = call();
+        drop(settle);
+        if self.words().is_contested() {
+            self.regain();
+        }
+        result
+    }
+
+    /// Before the first call of a poll: a dozing monitor would notice the tasks behind it too late.
+    #[inline]
+    fn kick_for_work_behind(&self) {
+        if self.pool.doze.is_dozing() && self.scheduler.work_waits_behind(self.last.get()) {
+            self.pool.kick(&*self.scheduler);
+        }
+    }
+
+    /// The call is long every time: the processor goes to the idle set before it starts.
+    #[cold]
+    fn call_long<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
+        let mode = self.words().mode();
+        if let Some(lease) = self.lease_to_give_away() {
+            self.pool.counters().releases.raise();
+            self.pool.counters().handoffs.raise();
+            self.release(lease);
+            self.words().lend_again(mode);
+            if !self.scheduler.has_poller() && self.scheduler.needs_poller() {
+                self.pool.send_for_poller(&*self.scheduler);
+            }
+        }
+        let began = Instant::now();
+        let returned = Returned { worker: self, site, began };
+        // A nested entry may find a processor while this call is out: it is lent as declared, too.
+        let settle = Settle { words: self.words(), call: Some(self.words().declare(site.index())) };
+        let result = call();
+        drop(settle);
+        drop(returned);
+        result
+    }
+
+    fn lease_to_give_away(&self) -> Option<Lease> {
+        match self.hold.take() {
+            Hold::Lent(lent) => {
+                let mode = self.words().mode();
+                let lease = self.reclaim(lent);
+                if lease.is_none() {
+                    self.words().lend_again(mode);
+                }
+                lease
+            }
+            hold => {
+                self.hold.set(hold);
+                None
+            }
+        }
+    }
+}
+
+/// Ends a declared call, also when it unwinds.
+struct Settle<'a> {
+    words: &'a Record,
+    call: Option<Declared>,
+}
+
+impl Drop for Settle<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.words.settle(call);
+        }
+    }
+}
+
+/// Ends a long call, also when it unwinds: trains its site and looks for a processor.
+struct Returned<'a> {
+    worker: &'a Worker,
+    site: Site,
+    began: Instant,
+}
+
+impl Drop for Returned<'_> {
+    fn drop(&mut self) {
+        self.site.learn_return(self.began.elapsed());
+        self.worker.regain();
+    }
+}
+
+#[cold]
+fn lost_track(expected: &str, found: Hold) -> ! {
+    // Two threads might run tasks of one processor from here on.
+    eprintln!("handover: a worker's processor should be {expected}, but is {found:?}; this is a bug");
+    std::process::abort()
+}

@@ -1,0 +1,176 @@
+//! What travels with a processor, and who may touch it?
+//!
+//! The ring may be stolen from by anyone; all else is the holder's. The methods that need the holder take its [`Lease`]: that is the proof.
+
+use std::cell::UnsafeCell;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use handover_blocking::Lease;
+use handover_blocking::counters::Counter;
+
+use crate::queue::ring::Ring;
+use crate::task::cell::Header;
+use crate::task::reference::Runnable;
+
+/// One processor's tasks and counts.
+#[derive(Default)]
+#[repr(align(128))]
+struct Processor {
+    ring: Ring<Header>,
+    /// The task that the running one woke or spawned last: it runs next, on a warm cache. Written by the holder; the monitor reads whether it is null.
+    next: AtomicPtr<Header>,
+    own: UnsafeCell<Own>,
+    counts: Counts,
+}
+
+/// What only the holder touches.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// Polls, for what happens every so often.
+    pub(crate) tick: u32,
+    /// How many tasks in a row came out of the next slot.
+    pub(crate) streak: u32,
+    /// xorshift state, for the order of victims.
+    pub(crate) random: u32,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { tick: 0, streak: 0, random: 0x9E37_79B9 }
+    }
+}
+
+/// Written by the holder, read by anyone.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) steals: Counter,
+    pub(crate) stolen: Counter,
+}
+
+/// All processors of a runtime.
+pub(crate) struct Processors {
+    all: Box<[Processor]>,
+}
+
+// SAFETY: `own` is touched only with the processor's lease, of which there is one (handover_blocking::lease), and a lease changes hands with Release
+// and Acquire (idle set, retake). Everything else is atomic.
+unsafe impl Sync for Processors {}
+// SAFETY: the pointers in ring and next are tasks, which may be used from any thread.
+unsafe impl Send for Processors {}
+
+impl Processors {
+    pub(crate) fn new(count: usize) -> Self {
+        Self { all: (0..count).map(|_| Processor::default()).collect() }
+    }
+
+    #[inline]
+    fn of(&self, lease: &Lease) -> &Processor {
+        &self.all[lease.processor()]
+    }
+
+    /// What only the holder touches.
+    #[inline]
+    pub(crate) fn own<'a>(&'a self, lease: &'a mut Lease) -> &'a mut Own {
+        // SAFETY: the lease is unique and borrowed mutably for as long as the result.
+        unsafe { &mut *self.of(lease).own.get() }
+    }
+
+    pub(crate) fn counts(&self, lease: &Lease) -> &Counts {
+        &self.of(lease).counts
+    }
+
+    /// Fills the next slot; returns what was in it.
+    #[inline]
+    pub(crate) fn put_next(&self, lease: &mut Lease, task: Runnable) -> Option<Runnable> {
+        let slot = &self.of(lease).next;
+        // Relaxed: only the holder writes; the next holder comes after it by the lease.
+        let before = slot.load(Ordering::Relaxed);
+        slot.store(task.into_raw().as_ptr(), Ordering::Relaxed);
+        // SAFETY: the slot holds Runnables.
+        NonNull::new(before).map(|task| unsafe { Runnable::from_raw(task) })
+    }
+
+    /// Empties the next slot.
+    #[inline]
+    pub(crate) fn take_next(&self, lease: &mut Lease) -> Option<Runnable> {
+        let slot = &self.of(lease).next;
+        let task = NonNull::new(slot.load(Ordering::Relaxed))?;
+        slot.store(ptr::null_mut(), Ordering::Relaxed);
+        // SAFETY: the slot holds Runnables.
+        Some(unsafe { Runnable::from_raw(task) })
+    }
+
+    /// Appends to the ring. If it is full, half of it and the task go to `overflow`.
+    #[inline]
+    pub(crate) fn push(&self, lease: &mut Lease, task: Runnable, overflow: impl FnOnce(&mut dyn Iterator<Item = Runnable>)) {
+        let ring = &self.of(lease).ring;
+        let mut task = task.into_raw();
+        loop {
+            // SAFETY: the lease makes the caller the owner.
+            match unsafe { ring.push(task) } {
+                Ok(()) => return,
+                Err(refused) => task = refused,
+            }
+            // SAFETY: as above.
+            let half = unsafe { ring.take_half() };
+            if !half.is_empty() {
+                let all = half.into_iter().chain([task]);
+                // SAFETY: the ring holds Runnables.
+                overflow(&mut all.map(|task| unsafe { Runnable::from_raw(task) }));
+                return;
+            }
+        }
+    }
+
+    /// Takes from the ring.
+    #[inline]
+    pub(crate) fn pop(&self, lease: &mut Lease) -> Option<Runnable> {
+        // SAFETY: the lease makes the caller the owner; the ring holds Runnables.
+        unsafe { self.of(lease).ring.pop().map(|task| Runnable::from_raw(task)) }
+    }
+
+    /// Takes half of `victim`'s ring into the holder's, which is empty, and one of them to run now.
+    pub(crate) fn steal(&self, lease: &mut Lease, victim: usize) -> Option<Runnable> {
+        if victim == lease.processor() {
+            return None;
+        }
+        // SAFETY: the lease makes the caller the owner of its ring, which is another one than the victim's; the ring holds Runnables.
+        unsafe { self.all[victim].ring.steal_into(&self.of(lease).ring).map(|task| Runnable::from_raw(task)) }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// How many tasks wait in the ring of `processor`. A hint.
+    #[inline]
+    pub(crate) fn ring_len(&self, processor: usize) -> usize {
+        self.all[processor].ring.len()
+    }
+
+    /// Whether a task waits in the ring or the next slot of `processor`. A hint.
+    #[inline]
+    pub(crate) fn has_work(&self, processor: usize) -> bool {
+        let processor = &self.all[processor];
+        !processor.ring.is_empty() || !processor.next.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Whether the next slot of `processor` is full. A hint.
+    pub(crate) fn has_next(&self, processor: usize) -> bool {
+        !self.all[processor].next.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Whether a task waits in any ring. The caller has fenced.
+    pub(crate) fn any_ring_has_work(&self) -> bool {
+        self.all.iter().any(|processor| !processor.ring.is_empty())
+    }
+
+    pub(crate) fn steals(&self) -> u64 {
+        self.all.iter().map(|processor| processor.counts.steals.get()).sum()
+    }
+
+    pub(crate) fn stolen(&self) -> u64 {
+        self.all.iter().map(|processor| processor.counts.stolen.get()).sum()
+    }
+}

@@ -1,0 +1,306 @@
+//! Where does a runnable task go, and what do the threads below need to know?
+//!
+//! [`Shared`] is what all threads of one runtime share: the processors' queues, the inject queue, the registry of tasks, the driver. It is the executor's
+//! answer to [`handover_blocking::Scheduler`].
+
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use std::time::Duration;
+
+use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, monitor, worker};
+
+use crate::driver::Driver;
+use crate::processors::Processors;
+use crate::queue::inject::{Inject, Lane};
+use crate::task::cell::{self, Header, Ran};
+use crate::task::join::JoinHandle;
+use crate::task::reference::{self, Runnable, TaskRef};
+use crate::task::registry::Registry;
+
+/// One runtime, as its threads, tasks and handles share it.
+pub struct Shared {
+    /// Itself: what a task's header points to, with the Arc's own counts in reach.
+    me: Weak<Shared>,
+    pool: Arc<Pool>,
+    pub(crate) processors: Processors,
+    pub(crate) inject: Inject,
+    registry: Registry,
+    pub(crate) driver: Box<dyn Driver>,
+    poll_attempts: AtomicU64,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("pool", &self.pool).field("tasks", &self.registry.len()).finish_non_exhaustive()
+    }
+}
+
+/// Numbers of one runtime at one time; each is read for itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Tasks that are not over.
+    pub alive_tasks: usize,
+    /// Tasks in the inject queue.
+    pub injected: usize,
+    /// Times that a searching thread found a victim.
+    pub steals: u64,
+    /// Tasks that changed processors that way.
+    pub stolen: u64,
+}
+
+impl Shared {
+    /// Starts a runtime: its monitor and its first threads.
+    ///
+    /// # Errors
+    /// When the system refuses the threads.
+    pub fn start(config: Config, driver: Box<dyn Driver>) -> io::Result<Arc<Self>> {
+        let pool = Pool::new(config);
+        let processors = pool.processors();
+        let shared = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            pool: Arc::clone(&pool),
+            processors: Processors::new(processors),
+            inject: Inject::default(),
+            registry: Registry::new(processors),
+            driver,
+            poll_attempts: AtomicU64::new(0),
+        });
+        let scheduler: Arc<dyn Scheduler> = Arc::clone(&shared) as _;
+        monitor::start(&pool, &scheduler)?;
+        Ok(shared)
+    }
+
+    /// The threads below.
+    pub fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Numbers of now.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            alive_tasks: self.registry.len(),
+            injected: self.inject.len(),
+            steals: self.processors.steals(),
+            stolen: self.processors.stolen(),
+        }
+    }
+
+    // ---- submit -----------------------------------------------------------------------------------------------------
+
+    /// Makes a task of `future` and queues it. On a runtime that shuts down the future is dropped at once, and the handle says cancelled.
+    pub fn spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let me = NonNull::new(self.me.as_ptr().cast_mut()).expect("a runtime's pointer to itself is not null");
+        let task = cell::allocate(future, me, spawned_at);
+        // SAFETY: a new task has three references: one for the queue, one for the JoinHandle, one for the registry.
+        let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
+        match self.registry.insert(task) {
+            Ok(()) => self.submit(runnable),
+            Err(_closed) => {
+                handle.abort();
+                // SAFETY: the registry did not take its reference.
+                cell::discard(runnable, unsafe { TaskRef::from_counted(task) });
+            }
+        }
+        handle
+    }
+
+    /// Queues a task: next on this thread's processor, or for all if this thread has none.
+    #[inline]
+    pub(crate) fn submit(&self, task: Runnable) {
+        worker::with_lease(&self.pool, |lease| match lease {
+            Some(lease) => self.submit_next(lease, task),
+            None => self.submit_injected(task, Lane::Ordinary),
+        });
+    }
+
+    #[inline]
+    fn submit_next(&self, lease: &mut Lease, task: Runnable) {
+        if let Some(displaced) = self.processors.put_next(lease, task) {
+            self.push(lease, displaced);
+            self.pool.notify(self, true);
+        }
+    }
+
+    #[inline]
+    fn push(&self, lease: &mut Lease, task: Runnable) {
+        self.processors.push(lease, task, |tasks| self.inject.push_all(tasks));
+    }
+
+    /// Queues a task at the end of the holder's ring: it was woken while it ran, others go first.
+    #[inline]
+    pub(crate) fn submit_last(&self, lease: &mut Lease, task: Runnable) {
+        let others_wait = self.processors.ring_len(lease.processor()) > 0;
+        self.push(lease, task);
+        if others_wait {
+            self.pool.notify(self, true);
+        }
+    }
+
+    pub(crate) fn submit_injected(&self, task: Runnable, lane: Lane) {
+        self.inject.push(task, lane);
+        self.pool.notify(self, false);
+    }
+
+    /// [`submit`](Self::submit) for a waker, which does not keep the runtime alive.
+    ///
+    /// # Safety
+    /// The runtime is alive now, and stays so at least until `task` is pushed.
+    #[allow(unsafe_code, reason = "a waker holds no Arc of the runtime: see `Header::shared`")]
+    pub(crate) unsafe fn submit_through(shared: NonNull<Self>, task: Runnable) {
+        // SAFETY: the caller's promise.
+        let this = unsafe { shared.as_ref() };
+        if worker::is_worker_of(&this.pool) {
+            // This thread's own Arc keeps the runtime.
+            this.submit(task);
+            return;
+        }
+        // After the push the task may end and the runtime with it, while this thread still wakes another: so it holds on to it.
+        // SAFETY: `shared` came from the Arc that `start` made, and is alive.
+        let held = unsafe {
+            Arc::increment_strong_count(shared.as_ptr());
+            Arc::from_raw(shared.as_ptr())
+        };
+        held.submit_injected(task, Lane::Ordinary);
+    }
+
+    /// A task is over: out of the registry.
+    pub(crate) fn forget(&self, task: NonNull<Header>) {
+        drop(self.registry.remove(task));
+    }
+
+    // ---- the driver -------------------------------------------------------------------------------------------------
+
+    /// Takes what has happened outside, without waiting, and wakes those who waited for it.
+    pub(crate) fn poll_driver_now(&self, wakers: &mut Vec<Waker>) {
+        self.count_poll_attempt();
+        if !self.driver.is_needed() {
+            return;
+        }
+        if self.driver.poll(Some(Duration::ZERO), &mut || (), wakers) {
+            self.pool.pass_summons_on(self);
+        }
+    }
+
+    pub(crate) fn count_poll_attempt(&self) {
+        // A load and a store: a lost count only makes the monitor look once more.
+        self.poll_attempts.store(self.poll_attempts.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Calls wakers, one after the other; none is stopped by another's panic.
+    pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
+        for waker in wakers.drain(..) {
+            reference::wake_quietly(|| waker.wake());
+        }
+    }
+
+    // ---- the end ----------------------------------------------------------------------------------------------------
+
+    /// Begins the shutdown: no more tasks, every task is cancelled, every thread comes to see it. Returns at once.
+    pub fn close(&self) {
+        if self.pool.is_closing() {
+            return;
+        }
+        for task in self.registry.close() {
+            task.cancel();
+        }
+        // After the cancelling, so that a task does not run once more only to see its socket fail.
+        self.driver.close();
+        self.pool.close(self);
+    }
+}
+
+impl Scheduler for Shared {
+    fn run_worker(self: Arc<Self>, worker: &Worker) {
+        self.driver.within(&self, &mut || crate::worker::run(&self, worker));
+    }
+
+    fn before_release(&self, lease: &mut Lease) {
+        if let Some(next) = self.processors.take_next(lease) {
+            self.push(lease, next);
+        }
+    }
+
+    fn work_waits(&self) -> bool {
+        !self.inject.is_empty() || self.processors.any_ring_has_work()
+    }
+
+    fn work_waits_behind(&self, processor: usize) -> bool {
+        self.processors.has_work(processor) || !self.inject.is_empty()
+    }
+
+    fn hides_work(&self, processor: usize) -> bool {
+        self.processors.has_next(processor)
+    }
+
+    fn has_poller(&self) -> bool {
+        self.driver.has_poller()
+    }
+
+    fn interrupt_poller(&self) {
+        self.driver.interrupt();
+    }
+
+    fn needs_poller(&self) -> bool {
+        self.driver.is_needed()
+    }
+
+    fn poll_attempts(&self) -> u64 {
+        self.poll_attempts.load(Ordering::Relaxed)
+    }
+
+    fn stand_in(&self, limit: Duration) -> bool {
+        let mut wakers = Vec::new();
+        let polled = self.driver.poll(Some(limit), &mut || (), &mut wakers);
+        Self::wake_all(&mut wakers);
+        polled
+    }
+
+    fn fire_overdue(&self) {
+        let mut wakers = Vec::new();
+        self.driver.fire_overdue(&mut wakers);
+        Self::wake_all(&mut wakers);
+    }
+
+    fn drain(&self) -> bool {
+        let me = self.me.upgrade().expect("the monitor, which calls this, keeps the runtime alive");
+        // Destructors of futures find the runtime around them, as on a worker thread.
+        self.driver.within(&me, &mut || self.cancel_queued());
+        self.registry.len() == 0
+    }
+}
+
+impl Shared {
+    /// Cancels what waits in the queues, without a worker thread.
+    fn cancel_queued(&self) {
+        while let Some(task) = self.inject.pop() {
+            self.run_cancelled(task);
+        }
+        for processor in 0..self.processors.count() {
+            let Some(mut lease) = self.pool.take_idle(processor) else { continue };
+            let mut tasks = Vec::new();
+            tasks.extend(self.processors.take_next(&mut lease));
+            while let Some(task) = self.processors.pop(&mut lease) {
+                tasks.push(task);
+            }
+            self.pool.put_idle(lease);
+            for task in tasks {
+                self.run_cancelled(task);
+            }
+        }
+    }
+
+    fn run_cancelled(&self, task: Runnable) {
+        if let Ran::Reschedule(task) = cell::run(task) {
+            self.submit_injected(task, Lane::Ordinary);
+        }
+    }
+}

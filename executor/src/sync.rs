@@ -1,0 +1,9 @@
+//! Which primitives are the queues and the task state built on: the machine's, or loom's model of them?
+//!
+//! The only file of this crate that asks.
+
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};

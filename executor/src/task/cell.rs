@@ -1,0 +1,307 @@
+//! How does a task lie in memory, and what is done to it without knowing its type?
+//!
+//! One allocation: a [`Header`] that every handle points to, then the future or its output, then the join waker. The vtable's functions are the only
+//! ones that know the type.
+
+use std::cell::UnsafeCell;
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::panic::{self, AssertUnwindSafe, Location};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker};
+
+use crate::scheduler::Shared;
+use crate::task::error::JoinError;
+use crate::task::id::{Id, Running};
+use crate::task::reference::{self, Runnable, TaskRef};
+use crate::task::state::{Start, State, Suspend};
+
+/// The part that all tasks share: one cache line.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(crate) state: State,
+    vtable: &'static Vtable,
+    /// The next task in the inject queue; the queue's, while the task is in it.
+    pub(crate) queue_next: UnsafeCell<Option<NonNull<Header>>>,
+    /// The runtime. It outlives every task that is not COMPLETE: its monitor stays until the registry is empty.
+    shared: NonNull<Shared>,
+    pub(crate) id: Id,
+    pub(crate) spawned_at: &'static Location<'static>,
+    /// The neighbours in the registry; guarded by its shard's lock.
+    pub(crate) links: UnsafeCell<Links>,
+}
+
+/// The registry's links.
+#[derive(Default)]
+pub(crate) struct Links {
+    pub(crate) previous: Option<NonNull<Header>>,
+    pub(crate) next: Option<NonNull<Header>>,
+}
+
+struct Vtable {
+    poll: unsafe fn(NonNull<Header>) -> Poll<()>,
+    cancel: unsafe fn(NonNull<Header>),
+    drop_output: unsafe fn(NonNull<Header>),
+    take_output: unsafe fn(NonNull<Header>, *mut ()),
+    join_waker: unsafe fn(NonNull<Header>) -> NonNull<Option<Waker>>,
+    free: unsafe fn(NonNull<Header>),
+}
+
+enum Stage<F: Future> {
+    Future(F),
+    Output(Result<F::Output, JoinError>),
+    Empty,
+}
+
+#[repr(C)]
+struct TaskCell<F: Future> {
+    header: Header,
+    stage: UnsafeCell<Stage<F>>,
+    join_waker: UnsafeCell<Option<Waker>>,
+}
+
+/// What running a task has come to.
+pub(crate) enum Ran {
+    /// It waits, or it is over and out of the registry.
+    Parted,
+    /// It was woken while it ran.
+    Reschedule(Runnable),
+}
+
+/// Makes a task; the caller owns the three references that a new state word counts.
+pub(crate) fn allocate<F>(future: F, shared: NonNull<Shared>, spawned_at: &'static Location<'static>) -> NonNull<Header>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let cell = Box::new(TaskCell {
+        header: Header {
+            state: State::new(),
+            vtable: const {
+                &Vtable {
+                    poll: poll::<F>,
+                    cancel: cancel::<F>,
+                    drop_output: drop_output::<F>,
+                    take_output: take_output::<F>,
+                    join_waker: join_waker::<F>,
+                    free: free::<F>,
+                }
+            },
+            queue_next: UnsafeCell::new(None),
+            shared,
+            id: Id::next(),
+            spawned_at,
+            links: UnsafeCell::new(Links::default()),
+        },
+        stage: UnsafeCell::new(Stage::Future(future)),
+        join_waker: UnsafeCell::new(None),
+    });
+    NonNull::from(Box::leak(cell)).cast()
+}
+
+impl Header {
+    pub(crate) fn shared(&self) -> NonNull<Shared> {
+        self.shared
+    }
+}
+
+/// Polls or cancels a task that came out of a queue, up to the end of its turn. User code runs in here, and no panic of it gets out.
+pub(crate) fn run(task: Runnable) -> Ran {
+    let header = task.header();
+    let _running = Running::begin(header.id);
+    let pointer = task.pointer();
+    let done = match header.state.start() {
+        // SAFETY: `start` gave this thread RUNNING, the right to touch the future.
+        Start::Poll => unsafe { (header.vtable.poll)(pointer) }.is_ready(),
+        Start::Cancel => {
+            // SAFETY: as above.
+            unsafe { (header.vtable.cancel)(pointer) };
+            true
+        }
+    };
+    if !done {
+        match header.state.suspend() {
+            Suspend::Reschedule => return Ran::Reschedule(task),
+            Suspend::Idle => {
+                task.forget();
+                return Ran::Parted;
+            }
+            Suspend::Free => {
+                task.forget();
+                // SAFETY: `suspend` gave back the last reference.
+                unsafe { free_task(pointer) };
+                return Ran::Parted;
+            }
+            // SAFETY: `suspend` left RUNNING with this thread.
+            Suspend::Cancel => unsafe { (header.vtable.cancel)(pointer) },
+        }
+    }
+    finish(header, pointer);
+    Ran::Parted
+}
+
+/// Ends a new task that no registry took, and was aborted already: drops its future.
+pub(crate) fn discard(task: Runnable, registry_reference: TaskRef) {
+    let (header, pointer) = (task.header(), task.pointer());
+    let start = header.state.start();
+    debug_assert_eq!(start, Start::Cancel);
+    // SAFETY: `start` gave this thread RUNNING.
+    unsafe { (header.vtable.cancel)(pointer) };
+    conclude_state(header, pointer);
+    drop(registry_reference);
+}
+
+/// The task is over. The caller's reference keeps the cell alive.
+fn finish(header: &Header, pointer: NonNull<Header>) {
+    conclude_state(header, pointer);
+    // SAFETY: a task that has just run is not yet out of the registry, so its runtime is alive; see `Header::shared`.
+    unsafe { header.shared.as_ref() }.forget(pointer);
+}
+
+/// RUNNING -> COMPLETE: tells whoever waits, or drops what nobody waits for.
+fn conclude_state(header: &Header, pointer: NonNull<Header>) {
+    let before = header.state.finish();
+    if !before.has_join_interest() {
+        // SAFETY: COMPLETE, and the JoinHandle has gone before: the output is the finisher's.
+        unsafe { (header.vtable.drop_output)(pointer) };
+    } else if before.has_join_waker() {
+        // SAFETY: JOIN_WAKER was set when COMPLETE came: from then on nobody writes the waker.
+        if let Some(waker) = unsafe { (header.vtable.join_waker)(pointer).as_ref() } {
+            reference::wake_quietly(|| waker.wake_by_ref());
+        }
+    }
+}
+
+/// Frees a task without references.
+///
+/// # Safety
+/// The caller has given back the last reference.
+pub(crate) unsafe fn free_task(task: NonNull<Header>) {
+    // SAFETY: the caller's promise; nobody else can reach the cell any more.
+    unsafe { (task.as_ref().vtable.free)(task) }
+}
+
+/// Moves the output of a COMPLETE task to `into`, a `*mut Result<T, JoinError>` with the task's own `T`.
+///
+/// # Safety
+/// The caller is the JoinHandle, has seen COMPLETE, and has not taken the output before; `into` is as said and may be written.
+pub(crate) unsafe fn take_output_of(task: NonNull<Header>, into: *mut ()) {
+    // SAFETY: the caller's promise.
+    unsafe { (task.as_ref().vtable.take_output)(task, into) }
+}
+
+/// Drops the output of a COMPLETE task.
+///
+/// # Safety
+/// The caller is the JoinHandle and has seen COMPLETE.
+pub(crate) unsafe fn drop_output_of(task: NonNull<Header>) {
+    // SAFETY: the caller's promise.
+    unsafe { (task.as_ref().vtable.drop_output)(task) }
+}
+
+/// Where the join waker is.
+///
+/// # Safety
+/// What the caller does with it must be allowed by JOIN_WAKER and COMPLETE; see `State`.
+pub(crate) unsafe fn join_waker_of(task: NonNull<Header>) -> NonNull<Option<Waker>> {
+    // SAFETY: the caller's promise.
+    unsafe { (task.as_ref().vtable.join_waker)(task) }
+}
+
+// ---- functions that know the type --------------------------------------------------------------------------------------
+
+unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<()> {
+    // SAFETY: the vtable belongs to a TaskCell<F>, whose header is its first field.
+    let cell = unsafe { task.cast::<TaskCell<F>>().as_ref() };
+    // SAFETY: the caller has RUNNING, so this is the only reference to the stage.
+    let stage = unsafe { &mut *cell.stage.get() };
+    let Stage::Future(future) = stage else { unreachable!("a running task without a future") };
+    // SAFETY: the cell is never moved, and the future is dropped in place (`replace_stage`, `free`).
+    let future = unsafe { Pin::new_unchecked(future) };
+    // The waker borrows the running poll's reference: none is counted until it is cloned.
+    let waker = ManuallyDrop::new(reference::waker(task));
+    let polled = panic::catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(&waker))));
+    let output = match polled {
+        Ok(Poll::Pending) => return Poll::Pending,
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(payload) => Err(JoinError::panic(cell.header.id, payload)),
+    };
+    // SAFETY: as above; the pinned reference is gone.
+    unsafe { conclude(cell, output) };
+    Poll::Ready(())
+}
+
+unsafe fn cancel<F: Future>(task: NonNull<Header>) {
+    // SAFETY: the vtable belongs to a TaskCell<F>.
+    let cell = unsafe { task.cast::<TaskCell<F>>().as_ref() };
+    // SAFETY: the caller has RUNNING.
+    unsafe { conclude(cell, Err(JoinError::cancelled(cell.header.id))) };
+}
+
+/// Drops the future in place, then stores the output. A panic in the future's destructor becomes the output.
+///
+/// # Safety
+/// The caller has RUNNING.
+unsafe fn conclude<F: Future>(cell: &TaskCell<F>, output: Result<F::Output, JoinError>) {
+    // SAFETY: the caller's promise.
+    let dropped = unsafe { replace_stage(cell, Stage::Empty) };
+    let output = match dropped {
+        Ok(()) => output,
+        Err(payload) => {
+            // The output's own destructor may panic too; the first panic is what the handle reports.
+            if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(output))) {
+                reference::drop_payload(second);
+            }
+            Err(JoinError::panic(cell.header.id, payload))
+        }
+    };
+    // SAFETY: the caller's promise; the stage is Empty, so nothing is dropped here.
+    unsafe { cell.stage.get().write(Stage::Output(output)) };
+}
+
+/// Drops what the stage holds, in place, and leaves `next`.
+///
+/// # Safety
+/// The caller may touch the stage: it has RUNNING, or the task is COMPLETE and the output is the caller's.
+unsafe fn replace_stage<F: Future>(cell: &TaskCell<F>, next: Stage<F>) -> std::thread::Result<()> {
+    let stage = cell.stage.get();
+    // SAFETY: the caller's promise. If the destructor panics, the remaining fields are dropped by it and the memory is written over, not dropped again.
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { stage.drop_in_place() }));
+    // SAFETY: the old value is gone.
+    unsafe { stage.write(next) };
+    dropped
+}
+
+unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
+    // SAFETY: the vtable belongs to a TaskCell<F>; the caller owns the output.
+    let dropped = unsafe { replace_stage(task.cast::<TaskCell<F>>().as_ref(), Stage::Empty) };
+    if let Err(payload) = dropped {
+        reference::drop_payload(payload);
+        tracing::debug!("the destructor of a task's output panicked");
+    }
+}
+
+unsafe fn take_output<F: Future>(task: NonNull<Header>, into: *mut ()) {
+    // SAFETY: the vtable belongs to a TaskCell<F>; the caller owns the output.
+    let stage = unsafe { &mut *task.cast::<TaskCell<F>>().as_ref().stage.get() };
+    let Stage::Output(output) = std::mem::replace(stage, Stage::Empty) else {
+        panic!("`JoinHandle` was polled after it was ready");
+    };
+    // SAFETY: `into` is a `*mut Result<F::Output, JoinError>` that may be written.
+    unsafe { into.cast::<Result<F::Output, JoinError>>().write(output) };
+}
+
+unsafe fn join_waker<F: Future>(task: NonNull<Header>) -> NonNull<Option<Waker>> {
+    // SAFETY: the vtable belongs to a TaskCell<F>; UnsafeCell's pointer is never null.
+    unsafe { NonNull::new_unchecked(task.cast::<TaskCell<F>>().as_ref().join_waker.get()) }
+}
+
+unsafe fn free<F: Future>(task: NonNull<Header>) {
+    // SAFETY: made by `allocate` as a Box<TaskCell<F>>, and the last reference is gone.
+    let cell = unsafe { Box::from_raw(task.cast::<TaskCell<F>>().as_ptr()) };
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(cell))) {
+        reference::drop_payload(payload);
+        tracing::debug!("a destructor panicked while a task was freed");
+    }
+}

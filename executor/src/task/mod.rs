@@ -1,0 +1,29 @@
+//! What is a task? One allocation with a state word, a future and then its output; and the handles to it.
+//!
+//! Start at [`state`]: it says who may touch what, and when. [`cell`] is the memory, [`reference`] and [`join`] the ways to it.
+
+pub mod state;
+
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "the future and the output share memory, guarded by the state word")]
+pub(crate) mod cell;
+#[cfg(not(loom))]
+pub(crate) mod error;
+#[cfg(not(loom))]
+pub(crate) mod id;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "the output is moved out through a type-erased pointer")]
+pub(crate) mod join;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "reference counting by hand")]
+pub(crate) mod reference;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "an intrusive list through the task headers")]
+pub(crate) mod registry;
+
+#[cfg(not(loom))]
+pub use error::JoinError;
+#[cfg(not(loom))]
+pub use id::{Id, id, try_id};
+#[cfg(not(loom))]
+pub use join::{AbortHandle, JoinHandle};

@@ -1,0 +1,272 @@
+//! What does a worker thread do all day?
+//!
+//! ```text
+//!            +-------------------------------- lost ----------------------------+
+//!            v                                                                  |
+//!   acquire a processor --> find a task --> lend, poll, reclaim --- kept --> (again)
+//!            ^                  | none
+//!            |                  v
+//!            +----- rest: as the poller (in epoll) or as a spare (on a futex), holding no processor
+//! ```
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use handover_blocking::{Lease, Worker};
+
+use crate::queue::inject::Lane;
+use crate::scheduler::Shared;
+use crate::task::cell::{self, Ran};
+use crate::task::reference::Runnable;
+
+/// Polls between two looks at the driver and the inject queue while there is own work. A prime, so that it does not beat with a program's own rhythm;
+/// Go and tokio have 61 too.
+const EVENT_INTERVAL: u32 = 61;
+/// Every so many polls a returner goes first.
+const RETURNER_INTERVAL: u32 = 4;
+/// So many tasks in a row may come out of the next slot before the ring has its turn: two tasks that wake each other must not starve the rest.
+const LONGEST_STREAK: u32 = 3;
+
+/// The body of a worker thread.
+pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
+    let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false };
+    worker.arrived();
+    let mut lease = None;
+    loop {
+        lease = lease.or_else(|| worker.acquire());
+        lease = match lease {
+            Some(held) => match thread.work(held) {
+                Work::Lost => None,
+                Work::None(lease) => Some(lease),
+            },
+            None => None,
+        };
+        if worker.is_dismissed() || shared.pool().is_closing() {
+            if let Some(lease) = lease {
+                worker.release(lease);
+            }
+            return;
+        }
+        if lease.is_none() {
+            lease = worker.acquire();
+            if lease.is_some() {
+                continue;
+            }
+        }
+        lease = thread.rest(lease);
+    }
+}
+
+struct Thread<'a> {
+    shared: &'a Arc<Shared>,
+    worker: &'a Worker,
+    wakers: Vec<Waker>,
+    /// This thread is counted as a searcher.
+    searching: bool,
+}
+
+/// How a spell of work ended.
+enum Work {
+    /// The processor was taken while a task ran.
+    Lost,
+    /// There is nothing to run.
+    None(Lease),
+}
+
+impl Thread<'_> {
+    /// Runs tasks until there are none or the processor is lost.
+    fn work(&mut self, mut lease: Lease) -> Work {
+        loop {
+            let task;
+            (lease, task) = self.find(lease);
+            let Some(task) = task else {
+                if std::mem::take(&mut self.searching) {
+                    self.shared.pool().search_failed();
+                }
+                return Work::None(lease);
+            };
+            if std::mem::take(&mut self.searching) {
+                self.shared.pool().search_succeeded(&**self.shared);
+            }
+            match self.poll(lease, task) {
+                Some(kept) => lease = kept,
+                None => return Work::Lost,
+            }
+        }
+    }
+
+    fn poll(&mut self, lease: Lease, task: Runnable) -> Option<Lease> {
+        let (id, spawned_at) = (task.header().id.as_u64(), task.header().spawned_at);
+        let (mut lease, ran) = self.worker.poll_on_loan(lease, id, spawned_at, || cell::run(task));
+        if let Ran::Reschedule(task) = ran {
+            match &mut lease {
+                Some(lease) => self.shared.submit_last(lease, task),
+                None => self.shared.submit_injected(task, Lane::Returners),
+            }
+        }
+        lease
+    }
+
+    // ---- find -------------------------------------------------------------------------------------------------------
+
+    fn find(&mut self, mut lease: Lease) -> (Lease, Option<Runnable>) {
+        let shared = self.shared;
+        let own = shared.processors.own(&mut lease);
+        own.tick = own.tick.wrapping_add(1);
+        let tick = own.tick;
+        if tick.is_multiple_of(EVENT_INTERVAL) {
+            lease = self.poll_driver_now(lease);
+            if let Some(task) = shared.inject.pop() {
+                return (lease, Some(task));
+            }
+        }
+        if tick.is_multiple_of(RETURNER_INTERVAL)
+            && let Some(task) = shared.inject.pop_returner()
+        {
+            return (lease, Some(task));
+        }
+        if let Some(task) = self.find_own(&mut lease).or_else(|| self.find_injected(&mut lease)) {
+            return (lease, Some(task));
+        }
+        lease = self.poll_driver_now(lease);
+        if let Some(task) = self.find_own(&mut lease) {
+            return (lease, Some(task));
+        }
+        let stolen = self.steal(&mut lease).or_else(|| self.find_injected(&mut lease));
+        (lease, stolen)
+    }
+
+    #[inline]
+    fn find_own(&self, lease: &mut Lease) -> Option<Runnable> {
+        let processors = &self.shared.processors;
+        let own = processors.own(lease);
+        if own.streak < LONGEST_STREAK {
+            own.streak += 1;
+            if let Some(task) = processors.take_next(lease) {
+                return Some(task);
+            }
+        }
+        processors.own(lease).streak = 0;
+        processors.pop(lease).or_else(|| processors.take_next(lease))
+    }
+
+    /// One task out of the inject queue, and this processor's share of the others into its ring.
+    fn find_injected(&self, lease: &mut Lease) -> Option<Runnable> {
+        let Shared { inject, processors, .. } = &**self.shared;
+        let share = inject.len() / processors.count();
+        let room = crate::queue::ring::CAPACITY as usize / 2;
+        let mut taken = Vec::new();
+        let first = inject.pop_many(share.min(room), |task| taken.push(task))?;
+        for task in taken {
+            processors.push(lease, task, |tasks| inject.push_all(tasks));
+        }
+        Some(first)
+    }
+
+    fn steal(&mut self, lease: &mut Lease) -> Option<Runnable> {
+        let Shared { processors, .. } = &**self.shared;
+        if processors.count() == 1 {
+            return None;
+        }
+        if !self.searching {
+            self.searching = self.shared.pool().search_begins();
+            if !self.searching {
+                return None;
+            }
+        }
+        let count = processors.count();
+        let start = next_random(&mut processors.own(lease).random) as usize;
+        for n in 0..count {
+            if let Some(task) = processors.steal(lease, (start + n) % count) {
+                let counts = processors.counts(lease);
+                counts.steals.raise_alone();
+                counts.stolen.add(1 + processors.ring_len(lease.processor()) as u64);
+                return Some(task);
+            }
+        }
+        None
+    }
+
+    fn poll_driver_now(&mut self, lease: Lease) -> Lease {
+        self.shared.poll_driver_now(&mut self.wakers);
+        self.deliver(lease)
+    }
+
+    /// Wakes those for whom something has happened; their tasks go to this processor.
+    fn deliver(&mut self, lease: Lease) -> Lease {
+        if self.wakers.is_empty() {
+            return lease;
+        }
+        self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers)).0
+    }
+
+    // ---- rest -------------------------------------------------------------------------------------------------------
+
+    /// Gives the processor away and sleeps. Returns with a processor if there was an event to deliver.
+    fn rest(&mut self, lease: Option<Lease>) -> Option<Lease> {
+        let mut lease = lease;
+        self.shared.count_poll_attempt();
+        let polled = {
+            let (shared, worker) = (self.shared, self.worker);
+            shared.driver.poll(None, &mut || prepare_to_poll(shared, worker, lease.take()), &mut self.wakers)
+        };
+        if polled {
+            return self.return_from_poll();
+        }
+        self.worker.line_up();
+        release_or_look(self.shared, self.worker, lease);
+        if self.shared.pool().is_closing() && self.worker.step_out() {
+            return None;
+        }
+        self.worker.park();
+        self.searching = !self.shared.pool().is_closing() && !self.worker.is_dismissed();
+        self.lease_to_search()
+    }
+
+    fn return_from_poll(&mut self) -> Option<Lease> {
+        self.searching = self.shared.pool().answer_summons();
+        if self.wakers.is_empty() {
+            return self.lease_to_search();
+        }
+        match self.worker.acquire() {
+            Some(lease) => Some(self.deliver(lease)),
+            None => {
+                Shared::wake_all(&mut self.wakers);
+                self.lease_to_search()
+            }
+        }
+    }
+
+    /// A woken thread without an idle processor gives up its search: whoever holds them looks at the queues before releasing one.
+    fn lease_to_search(&mut self) -> Option<Lease> {
+        let lease = self.worker.acquire();
+        if lease.is_none() && std::mem::take(&mut self.searching) {
+            self.shared.pool().search_failed();
+        }
+        lease
+    }
+}
+
+/// Before a thread waits in the driver, whose poller it is by now. The interrupt that a shutdown sent may have ended another thread's wait: so whoever
+/// takes the role after that looks for itself.
+fn prepare_to_poll(shared: &Arc<Shared>, worker: &Worker, lease: Option<Lease>) {
+    release_or_look(shared, worker, lease);
+    if shared.pool().is_closing() {
+        shared.driver.interrupt();
+    }
+}
+
+/// Before a thread sleeps: its processor goes to the idle set, or if it had none, it sees to it that no task waits beside an idle one.
+fn release_or_look(shared: &Arc<Shared>, worker: &Worker, lease: Option<Lease>) {
+    match lease {
+        Some(lease) => worker.release(lease),
+        None => shared.pool().look_before_rest(&**shared),
+    }
+}
+
+fn next_random(state: &mut u32) -> u32 {
+    *state ^= *state << 13;
+    *state ^= *state >> 17;
+    *state ^= *state << 5;
+    *state
+}

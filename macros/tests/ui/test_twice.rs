@@ -1,0 +1,5 @@
+#[handover::test]
+#[test]
+async fn twice() {}
+
+fn main() {}

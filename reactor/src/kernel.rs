@@ -1,0 +1,86 @@
+//! How does the poller wait in the kernel?
+
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Poll, Token};
+
+use crate::alarm::Alarm;
+use crate::clock::{Clock, Moment};
+use crate::readiness::Ready;
+use crate::registrations::Registrations;
+
+/// The tokens of the reactor's own descriptors; registrations never reach these numbers.
+pub(crate) const WAKER: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
+
+/// Events fetched by one call. More than this stay in the kernel, which hands them out in turns; each takes 12 bytes.
+const EVENTS: usize = 1024;
+
+/// Epoll, and what only the holder of the poller's role touches.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    poll: Poll,
+    events: Events,
+    /// None where the kernel has no timerfd for us: waits then end on a whole millisecond.
+    alarm: Option<Alarm>,
+}
+
+impl Kernel {
+    /// # Errors
+    ///
+    /// Those of epoll_create1(2).
+    pub(crate) fn new(clock: &Clock) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let alarm = Alarm::new(clock, poll.registry(), ALARM).ok();
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), alarm })
+    }
+
+    pub(crate) fn registry(&self) -> &mio::Registry {
+        self.poll.registry()
+    }
+
+    /// Fetches what is there, without waiting.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        self.fetch(Some(Duration::ZERO))
+    }
+
+    /// Waits for events until `until`. May return early and empty-handed.
+    pub(crate) fn wait(&mut self, until: Moment, now: Moment) -> io::Result<()> {
+        if let Some(Err(_)) = self.alarm.as_mut().map(|alarm| alarm.set(until)) {
+            // It could be made and cannot be set (a sandbox, say): do without it, as if it could not have been made.
+            self.alarm = None;
+        }
+        let by_alarm = until.is_never() || self.alarm.is_some();
+        self.fetch(if by_alarm { None } else { Some(until.since(now)) })
+    }
+
+    fn fetch(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, timeout) {
+            // A signal. The caller looks around and comes back, as after any other early return.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Hands the fetched events out.
+    pub(crate) fn deliver(&mut self, registrations: &Registrations, wakers: &mut Vec<Waker>) {
+        let events = self.events.iter().filter(|event| event.token() != WAKER && event.token() != ALARM);
+        registrations.deliver(events.map(|event| (event.token(), ready_of(event))), wakers);
+        self.events.clear();
+    }
+}
+
+fn ready_of(event: &Event) -> Ready {
+    let seen = [
+        (event.is_readable(), Ready::READABLE),
+        (event.is_writable(), Ready::WRITABLE),
+        (event.is_read_closed(), Ready::READ_CLOSED),
+        (event.is_write_closed(), Ready::WRITE_CLOSED),
+        (event.is_error(), Ready::ERROR),
+        (event.is_priority(), Ready::URGENT),
+    ];
+    seen.into_iter().filter(|(is_seen, _)| *is_seen).fold(Ready::NOTHING, |all, (_, one)| all | one)
+}

@@ -1,0 +1,3 @@
+//! How do other libraries run on this runtime?
+
+pub mod hyper;

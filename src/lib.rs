@@ -1,0 +1,42 @@
+//! An async runtime in which a blocking call is an ordinary call.
+//!
+//! A task may run `read(2)`, `fsync`, `getaddrinfo`, SQLite or any C library right where it stands. A fast call costs about two
+//! nanoseconds more than it costs anyway; a slow one is overtaken: the scheduler carries on with another thread, as Go's does. Nothing has to be
+//! `'static`, nothing hops threads, and one stuck worker never stops the runtime.
+//!
+//! ```
+//! #[handover::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let path = String::from("Cargo.toml");
+//!     // Inline, borrowing `path`: no pool, no `'static`, no second task.
+//!     let text = handover::blocking(|| std::fs::read_to_string(&path)).await?;
+//!     println!("{path} has {} lines", text.lines().count());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! - [`blocking`] declares a call that may block; [`block_in_place`] is its sync form, for anywhere; [`spawn_blocking`] makes it a task of its own.
+//! - [`spawn`], [`task`], [`time`], [`net`], [`fs`] mean what they mean in tokio, with the I/O traits of `futures`.
+//! - A task that blocks *without* declaring it does not stop the others either: the monitor notices, hands its processor to another thread, and says so in a `warn!`.
+
+#![deny(unsafe_code)]
+
+#[cfg(feature = "fs")]
+pub mod fs;
+#[cfg(feature = "hyper")]
+pub mod integrations;
+mod metrics;
+#[cfg(feature = "net")]
+pub mod net;
+pub mod runtime;
+pub mod task;
+#[cfg(feature = "time")]
+pub mod time;
+mod wiring;
+
+pub use handover_blocking::{Blocking, Hint, block_in_place, blocking};
+#[cfg(feature = "macros")]
+pub use handover_macros::{main, test};
+pub use metrics::RuntimeMetrics;
+pub use runtime::block_on;
+pub use task::{spawn, spawn_blocking, yield_now};

@@ -1,0 +1,121 @@
+//! What has the runtime done so far, and what does it look like now?
+
+use std::fmt;
+use std::sync::Arc;
+
+use handover_executor::Shared;
+
+/// Numbers of one runtime. Each is read when it is asked for; reading them is cheap and stops nobody.
+#[derive(Clone)]
+pub struct RuntimeMetrics {
+    shared: Arc<Shared>,
+}
+
+impl RuntimeMetrics {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Processors: how many tasks may run at the same time.
+    pub fn num_workers(&self) -> usize {
+        self.shared.pool().processors()
+    }
+
+    /// Tasks that are not over.
+    pub fn num_alive_tasks(&self) -> usize {
+        self.shared.counts().alive_tasks
+    }
+
+    /// Tasks that wait in the inject queue now.
+    pub fn global_queue_depth(&self) -> usize {
+        self.shared.counts().injected
+    }
+
+    /// Calls and polls that others could overtake: the monitor took their processor, or they gave it away before they began.
+    pub fn handoffs(&self) -> u64 {
+        self.shared.pool().counters().handoffs.get()
+    }
+
+    /// Processors that the monitor took from a thread in user code.
+    pub fn retakes(&self) -> u64 {
+        self.shared.pool().counters().retakes.get()
+    }
+
+    /// Polls that blocked for longer than `handoff_after` without declaring it.
+    pub fn stalls(&self) -> u64 {
+        self.shared.pool().counters().stalls.get()
+    }
+
+    /// Polls that ended without a processor.
+    pub fn runs_without_processor(&self) -> u64 {
+        self.shared.pool().counters().runs_without_processor.get()
+    }
+
+    /// Worker threads alive now; the monitor is not counted.
+    pub fn threads(&self) -> usize {
+        self.shared.pool().threads()
+    }
+
+    /// Worker threads that are parked as spares now.
+    pub fn spare_threads(&self) -> usize {
+        self.shared.pool().spare_threads()
+    }
+
+    /// Worker threads started so far.
+    pub fn threads_started(&self) -> u64 {
+        self.shared.pool().counters().threads_started.get()
+    }
+
+    /// Worker threads that have ended.
+    pub fn threads_ended(&self) -> u64 {
+        self.shared.pool().counters().threads_ended.get()
+    }
+
+    /// Polls of tasks.
+    pub fn polls(&self) -> u64 {
+        self.shared.pool().polls()
+    }
+
+    /// Times that a processor without tasks took some from another.
+    pub fn steals(&self) -> u64 {
+        self.shared.counts().steals
+    }
+
+    /// Tasks that changed processors that way.
+    pub fn stolen_tasks(&self) -> u64 {
+        self.shared.counts().stolen
+    }
+
+    /// Times that a worker thread parked as a spare.
+    pub fn parks(&self) -> u64 {
+        self.shared.pool().counters().parks.get()
+    }
+
+    /// Times that the monitor was woken out of a doze.
+    pub fn monitor_kicks(&self) -> u64 {
+        self.shared.pool().counters().kicks.get()
+    }
+}
+
+impl fmt::Debug for RuntimeMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeMetrics")
+            .field("num_workers", &self.num_workers())
+            .field("num_alive_tasks", &self.num_alive_tasks())
+            .field("global_queue_depth", &self.global_queue_depth())
+            .field("handoffs", &self.handoffs())
+            .field("retakes", &self.retakes())
+            .field("stalls", &self.stalls())
+            .field("runs_without_processor", &self.runs_without_processor())
+            .field("threads", &self.threads())
+            .field("spare_threads", &self.spare_threads())
+            .field("threads_started", &self.threads_started())
+            .field("threads_ended", &self.threads_ended())
+            .field("polls", &self.polls())
+            .field("steals", &self.steals())
+            .field("stolen_tasks", &self.stolen_tasks())
+            .field("parks", &self.parks())
+            .field("monitor_kicks", &self.monitor_kicks())
+            .finish()
+    }
+}

@@ -1,0 +1,91 @@
+//! Which settings does a runtime have?
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handover_blocking::Config;
+use handover_executor::Shared;
+use handover_reactor::Reactor;
+
+use crate::runtime::Runtime;
+use crate::runtime::handle::Handle;
+use crate::wiring::Wiring;
+
+/// Builds a [`Runtime`]. Every setting has a default; a value that makes no sense is an error of [`build`](Self::build) that names it.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// let runtime = handover::runtime::Builder::new()
+///     .processors(2)
+///     .handoff_after(Duration::from_millis(5))
+///     .thread_name("web")
+///     .build()?;
+/// runtime.block_on(async { println!("on {} processors", 2) });
+///
+/// let error = handover::runtime::Builder::new().processors(0).build().unwrap_err();
+/// assert!(error.to_string().starts_with("processors is 0"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    config: Config,
+}
+
+impl Builder {
+    /// The defaults: as many processors as CPUs, hand-off after 10 ms, at most 512 blocking threads, 10 s keep-alive.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many tasks may run at the same time. Default: the CPUs that this process may use. One is fine.
+    pub fn processors(mut self, count: usize) -> Self {
+        self.config.processors = count;
+        self
+    }
+
+    /// How long a blocking call, or a poll that blocks without saying so, keeps its processor at most. Default: 10 ms. It loses it earlier if tasks wait.
+    pub fn handoff_after(mut self, limit: Duration) -> Self {
+        self.config.handoff_after = limit;
+        self
+    }
+
+    /// How many threads may be out in blocking calls at the same time. Default: 512.
+    pub fn max_blocking_threads(mut self, count: usize) -> Self {
+        self.config.max_blocking_threads = count;
+        self
+    }
+
+    /// How long a thread that nobody needs stays. Default: 10 s.
+    pub fn thread_keep_alive(mut self, limit: Duration) -> Self {
+        self.config.thread_keep_alive = limit;
+        self
+    }
+
+    /// What the worker threads are called. Default: `handover`. Linux shows the first 15 bytes.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.config.thread_name = name.into();
+        self
+    }
+
+    /// The stack size of worker threads in bytes. Default: the standard library's, 2 MiB.
+    pub fn thread_stack_size(mut self, bytes: usize) -> Self {
+        self.config.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// Starts the runtime.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a setting that makes no sense, with its name and value; otherwise what the system says when it refuses threads (EAGAIN) or
+    /// descriptors (EMFILE). Nothing is left running then.
+    pub fn build(&self) -> io::Result<Runtime> {
+        self.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let reactor = Arc::new(Reactor::new(self.config.processors + 1)?);
+        let wiring = Wiring::new(Arc::clone(&reactor));
+        let shared = Shared::start(self.config.clone(), Box::new(wiring))?;
+        Ok(Runtime { handle: Handle::new(shared, reactor) })
+    }
+}

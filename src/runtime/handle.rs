@@ -1,0 +1,161 @@
+//! Which runtime does the caller run on?
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use handover_executor::Shared;
+use handover_reactor::Reactor;
+
+use crate::metrics::RuntimeMetrics;
+use crate::task::JoinHandle;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+/// A reference to a runtime. It can be cloned and sent; it does not keep the runtime from shutting down.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    reactor: Arc<Reactor>,
+}
+
+/// There is no runtime where one was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TryCurrentError(());
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "there is no handover runtime here: call this within `#[handover::main]`, `block_on` or a task, or after `Handle::enter`",
+        )
+    }
+}
+
+impl std::error::Error for TryCurrentError {}
+
+impl Handle {
+    pub(crate) fn new(shared: Arc<Shared>, reactor: Arc<Reactor>) -> Self {
+        Self { shared, reactor }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn reactor(&self) -> &Arc<Reactor> {
+        &self.reactor
+    }
+
+    /// `act` with the current runtime, without touching its reference count. None outside a runtime, and while the thread's locals are destroyed.
+    pub(crate) fn with_current<R>(act: impl FnOnce(&Handle) -> R) -> Option<R> {
+        CURRENT.try_with(|current| current.borrow().as_ref().map(act)).ok().flatten()
+    }
+
+    /// `act` with the current runtime's shared part and `value`.
+    ///
+    /// # Errors
+    /// Outside a runtime; `value` is dropped then.
+    pub(crate) fn with_shared<V, R>(value: V, act: impl FnOnce(&Shared, V) -> R) -> Result<R, TryCurrentError> {
+        Self::with_current(|handle| act(&handle.shared, value)).ok_or(TryCurrentError(()))
+    }
+
+    /// The runtime that the caller runs on or has entered.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The runtime that the caller runs on or has entered.
+    ///
+    /// # Errors
+    /// Outside a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        Self::with_current(Self::clone).ok_or(TryCurrentError(()))
+    }
+
+    /// Makes this the current runtime of the calling thread, as long as the guard lives. Guards nest and are dropped in reverse order.
+    pub fn enter(&self) -> EnterGuard {
+        let before = CURRENT.with(|current| current.replace(Some(self.clone())));
+        EnterGuard { before, not_send: PhantomData }
+    }
+
+    /// Starts a task; see [`spawn`](crate::spawn).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.shared.spawn(future, Location::caller())
+    }
+
+    /// Starts a task that makes one blocking call; see [`spawn_blocking`](crate::spawn_blocking).
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.shared.spawn(handover_blocking::blocking(f), Location::caller())
+    }
+
+    /// Runs a future as a task on a processor, like any other, and waits for it. It may borrow from the caller, but must be `Send`, for it runs on a worker thread.
+    ///
+    /// Within a task this is a blocking call: the thread's processor goes to others meanwhile.
+    ///
+    /// # Panics
+    /// With the future's own panic; and when the runtime shuts down before it is ready.
+    #[track_caller]
+    pub fn block_on<F>(&self, future: F) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        handover_executor::block_on(&self.shared, future, Location::caller())
+    }
+
+    /// Numbers of now.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(Arc::clone(&self.shared))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("processors", &self.shared.pool().processors()).finish_non_exhaustive()
+    }
+}
+
+/// Ends what [`Handle::enter`] began when it is dropped.
+#[must_use = "the runtime is entered only as long as the guard lives"]
+pub struct EnterGuard {
+    before: Option<Handle>,
+    /// The guard belongs to the thread that entered.
+    not_send: PhantomData<*const ()>,
+}
+
+impl fmt::Debug for EnterGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnterGuard")
+    }
+}
+
+impl Drop for EnterGuard {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        // On a thread whose locals are destroyed already there is nothing to restore.
+        let left = CURRENT.try_with(|current| current.replace(before));
+        drop(left);
+    }
+}

@@ -1,0 +1,93 @@
+//! What can be done with tasks?
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+pub use handover_executor::task::{AbortHandle, Id, JoinError, JoinHandle, id, try_id};
+
+use crate::runtime::Handle;
+
+/// Starts a task on the current runtime: the future runs beside the caller, on any processor, until it is ready or [aborted](JoinHandle::abort).
+///
+/// # Panics
+/// Outside a runtime.
+///
+/// # Examples
+/// ```
+/// # handover::block_on(async {
+/// let task = handover::spawn(async { 6 * 7 });
+/// assert_eq!(task.await?, 42);
+/// # Ok::<(), handover::task::JoinError>(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let spawned_at = Location::caller();
+    match Handle::with_shared(future, |shared, future| shared.spawn(future, spawned_at)) {
+        Ok(handle) => handle,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Starts a task that makes one blocking call. For calls that shall run beside the caller; where the caller waits anyway,
+/// [`blocking`](crate::blocking) needs no `'static` and no second task.
+///
+/// # Panics
+/// Outside a runtime. A panic of `f` is the handle's [`JoinError`].
+///
+/// # Examples
+/// ```
+/// # handover::block_on(async {
+/// let digest = handover::spawn_blocking(|| (0..1_000_000_u64).fold(0, u64::wrapping_add));
+/// assert_eq!(digest.await?, 499_999_500_000);
+/// # Ok::<(), handover::task::JoinError>(())
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn spawn_blocking<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(handover_blocking::blocking(f))
+}
+
+/// Lets other tasks go first, once.
+///
+/// # Cancel safety
+/// Nothing is lost.
+///
+/// # Examples
+/// ```
+/// # handover::block_on(async {
+/// handover::task::yield_now().await;
+/// # });
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

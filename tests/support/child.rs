@@ -1,0 +1,25 @@
+//! How does one test of this binary run in a process of its own?
+
+use std::env;
+use std::process::{Command, Output};
+
+const MARK: &str = "HANDOVER_TEST_CHILD";
+
+/// Whether this process is such a child.
+pub(crate) fn is_child() -> bool {
+    env::var_os(MARK).is_some()
+}
+
+/// This binary, to be started for the test `name` alone.
+pub(crate) fn command(name: &str) -> Command {
+    let mut command = Command::new(env::current_exe().expect("a test knows its own path"));
+    command.args([name, "--exact", "--nocapture", "--include-ignored"]).env(MARK, "1");
+    command
+}
+
+/// Panics with what the child printed unless it ended well and did run the test.
+#[track_caller]
+pub(crate) fn assert_passed(output: &Output) {
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && text.contains("1 passed"), "the child ended with {}:\n{text}", output.status);
+}

@@ -1,0 +1,64 @@
+//! Which warnings has the runtime logged?
+
+use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// A subscriber that keeps every event of level WARN and ERROR, as one line `name=value name=value ...`.
+#[derive(Clone, Default)]
+pub(crate) struct Warnings {
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Warnings {
+    /// Collects for the whole process from now on. Threads of a runtime are not the caller's, so a thread's own default would miss them.
+    pub(crate) fn collect() -> Self {
+        let warnings = Self::default();
+        tracing::subscriber::set_global_default(warnings.clone()).expect("one collector per test binary");
+        warnings
+    }
+
+    /// The lines so far in which `part` occurs.
+    pub(crate) fn with(&self, part: &str) -> Vec<String> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().filter(|line| line.contains(part)).cloned().collect()
+    }
+}
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.text);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[derive(Default)]
+struct Line {
+    text: String,
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.text, "{}={value:?} ", field.name()).expect("a String takes every write");
+    }
+}
