@@ -52,7 +52,8 @@ async fn main() -> ExitCode {
 
 /// Runs `tasks` blocking tasks and the heartbeat for `time`; gives a line of the table.
 async fn measure(tasks: usize, time: Duration) -> String {
-    let before = Handle::current().metrics();
+    let metrics = Handle::current().metrics();
+    let handoffs_before = metrics.handoffs();
     let start = Instant::now();
     let end = start + time;
     let heartbeat = handover::spawn(heartbeat(end));
@@ -64,15 +65,14 @@ async fn measure(tasks: usize, time: Duration) -> String {
     let per_second = f64::from(calls) / start.elapsed().as_secs_f64();
     let late = heartbeat.await.expect("the heartbeat does not panic");
 
-    let after = Handle::current().metrics();
     let ideal = tasks as f64 / CALL.as_secs_f64();
     format!(
         "{tasks:>5} {per_second:>10.0} {:>8.0} % {:>12} {:>12} {:>8} {:>9}",
         100.0 * per_second / ideal,
         percentile(&late, 50).as_micros(),
         percentile(&late, 99).as_micros(),
-        after.threads(),
-        after.handoffs() - before.handoffs(),
+        metrics.threads(),
+        metrics.handoffs() - handoffs_before,
     )
 }
 

@@ -29,8 +29,10 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    match Handle::with_shared(future, |shared, future| shared.spawn(future, spawned_at)) {
-        Ok(handle) => handle,
+    match Handle::with_shared(future, |shared, future| shared.try_spawn(future, spawned_at)) {
+        Ok(Ok(handle)) => handle,
+        // Here, and not while the current runtime is borrowed: the future's destructor may enter another.
+        Ok(Err(refused)) => refused.discard(),
         Err(error) => panic!("{error}"),
     }
 }

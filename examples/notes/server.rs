@@ -28,12 +28,14 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, stop: St
     let (alive, mut all_gone) = mpsc::channel::<Infallible>(0);
     while let Some(stream) = next(&listener, &stop).await {
         let (service, stop, alive) = (Arc::clone(&service), stop.clone(), alive.clone());
-        handover::spawn(async move {
+        let task = handover::spawn(async move {
             connection(stream, &service, stop).await;
             // In this order: when all connections are gone, nobody uses the service any more.
             drop(service);
             drop(alive);
         });
+        // Nobody waits for it by its handle.
+        drop(task);
     }
     drop((listener, alive));
     handover::time::timeout(GRACE, all_gone.next()).await.is_ok()

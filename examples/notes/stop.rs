@@ -16,12 +16,14 @@ pub(crate) type Stop = Shared<oneshot::Receiver<()>>;
 pub(crate) fn on_signal() -> io::Result<Stop> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let (sender, receiver) = oneshot::channel::<()>();
-    handover::spawn(async move {
+    let task = handover::spawn(async move {
         handover::blocking(|| signals.wait()).await;
         drop(sender);
         // Somebody who asks twice does not want to wait for the requests in flight.
         handover::blocking(|| signals.wait()).await;
         std::process::exit(1);
     });
+    // It goes on by itself.
+    drop(task);
     Ok(receiver.shared())
 }

@@ -53,6 +53,29 @@ pub struct Counts {
     pub stolen: u64,
 }
 
+/// A new task that came too late: the runtime shuts down.
+#[must_use = "the future is still to be dropped"]
+pub struct Refused<T> {
+    runnable: Runnable,
+    registry_reference: TaskRef,
+    handle: JoinHandle<T>,
+}
+
+impl<T> Refused<T> {
+    /// Drops the future, whose destructor may use the runtime; the handle says cancelled.
+    pub fn discard(self) -> JoinHandle<T> {
+        self.handle.abort();
+        cell::discard(self.runnable, self.registry_reference);
+        self.handle
+    }
+}
+
+impl<T> std::fmt::Debug for Refused<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Refused").field(&self.handle).finish()
+    }
+}
+
 impl Shared {
     /// Starts a runtime: its monitor and its first threads.
     ///
@@ -98,19 +121,30 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.try_spawn(future, spawned_at).unwrap_or_else(Refused::discard)
+    }
+
+    /// [`spawn`](Self::spawn), for a caller that must let go of something before user code runs.
+    ///
+    /// # Errors
+    /// On a runtime that shuts down: the caller discards what was refused.
+    pub fn try_spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> Result<JoinHandle<F::Output>, Refused<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let me = NonNull::new(self.me.as_ptr().cast_mut()).expect("a runtime's pointer to itself is not null");
         let task = cell::allocate(future, me, spawned_at);
         // SAFETY: a new task has three references: one for the queue, one for the JoinHandle, one for the registry.
         let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
         match self.registry.insert(task) {
-            Ok(()) => self.submit(runnable),
-            Err(_closed) => {
-                handle.abort();
-                // SAFETY: the registry did not take its reference.
-                cell::discard(runnable, unsafe { TaskRef::from_counted(task) });
+            Ok(()) => {
+                self.submit(runnable);
+                Ok(handle)
             }
+            // SAFETY: the registry did not take its reference.
+            Err(_closed) => Err(Refused { runnable, registry_reference: unsafe { TaskRef::from_counted(task) }, handle }),
         }
-        handle
     }
 
     /// Queues a task: next on this thread's processor, or for all if this thread has none.

@@ -131,6 +131,10 @@ impl Handle {
     }
 }
 
+// A panic of user code ends its task and leaves nothing of the runtime half done.
+impl std::panic::UnwindSafe for Handle {}
+impl std::panic::RefUnwindSafe for Handle {}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("processors", &self.shared.pool().processors()).finish_non_exhaustive()

@@ -19,8 +19,8 @@ pub(crate) enum Fault {
     LooksBeforeRelease,
     /// The poller asks for a summons while it still has the role.
     AnswersInRole,
-    /// The poller gives up the role, and asks for a summons without a fence in between.
-    AnswersWithoutFence,
+    /// The poller gives up the role, and asks for a summons with nothing to order the two.
+    AnswersUnordered,
     /// A searcher that found no processor to search with goes to sleep without another look.
     GivesUpWithoutALook,
 }
@@ -167,9 +167,10 @@ impl House {
         }
     }
 
-    /// `Pool::answer_summons`.
+    /// `Pool::answer_summons`. There the load is SeqCst, as is the release of the role before it; loom takes that for Acquire and Release, so
+    /// here a fence stands for it.
     fn answer_summons(&self) -> bool {
-        if self.fault != Fault::AnswersWithoutFence {
+        if self.fault != Fault::AnswersUnordered {
             fence(Ordering::SeqCst);
         }
         self.summons.load(Ordering::Relaxed) && self.summons.swap(false, Ordering::SeqCst)

@@ -17,7 +17,6 @@ use crate::task::state::LeaveJoin;
 ///
 /// # Cancel safety
 /// The output stays with the task until a poll of this handle returns it.
-#[must_use = "dropping a JoinHandle detaches its task: use `drop` or `let _ =` to say so"]
 pub struct JoinHandle<T> {
     task: TaskRef,
     output: PhantomData<T>,
