@@ -7,9 +7,8 @@ mod latch;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
-use std::future::poll_fn;
 use std::panic::{self, resume_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -67,16 +66,23 @@ fn a_panic_in_a_poll_is_the_handles_error() {
     assert_sound(runtime);
 }
 
+/// Ends at once; its destructor panics.
+struct EndsBadly(#[expect(dead_code, reason = "kept for its destructor")] PanicOnDrop);
+
+impl Future for EndsBadly {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
 #[test]
 fn a_panic_in_the_destructor_of_a_future() {
     let (runtime, _watchdog) = runtime(1);
-    // that has ended, that is aborted, that nobody waits for
-    let ended = runtime.spawn(async { std::mem::forget(PanicOnDrop("never")) });
-    block_on(ended).unwrap();
-    let guard = PanicOnDrop("at the end");
-    let mut guarded = Some(guard);
-    let task = runtime.spawn(poll_fn(move |_| if guarded.is_some() { Poll::Ready(()) } else { drop(guarded.take()).into_poll() }));
-    assert!(block_on(task).unwrap_err().is_panic());
+    // that has ended,
+    assert!(block_on(runtime.spawn(EndsBadly(PanicOnDrop("at the end")))).unwrap_err().is_panic());
+    // that is aborted,
     let waiting = |text| {
         runtime.spawn(async move {
             let _guard = PanicOnDrop(text);
@@ -87,18 +93,9 @@ fn a_panic_in_the_destructor_of_a_future() {
     runtime.block_on(handover::yield_now());
     task.abort();
     assert!(block_on(task).is_err());
+    // and that waits when the runtime ends.
     drop(waiting("left to the shutdown"));
     assert_sound(runtime);
-}
-
-trait IntoPoll {
-    fn into_poll(self) -> Poll<()>;
-}
-
-impl IntoPoll for () {
-    fn into_poll(self) -> Poll<()> {
-        Poll::Pending
-    }
 }
 
 #[test]
@@ -140,12 +137,13 @@ impl<F: Fn() + Send + Sync> Wake for Meddler<F> {
     }
 }
 
-/// Polls `future` once with a meddling waker, on the calling thread, and waits for its call.
-fn wait_with<F: Future>(future: F, meddle: impl Fn() + Send + Sync + 'static) {
+/// Polls `future` once with a meddling waker, on the calling thread; then, after `proceed`, waits for its call.
+fn wait_with<F: Future>(future: F, meddle: impl Fn() + Send + Sync + 'static, proceed: impl FnOnce()) {
     let woken = Latch::default();
     let waker = Waker::from(Arc::new(Meddler { meddle, woken: woken.clone() }));
     let mut future = pin!(future);
     assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    proceed();
     assert!(woken.wait_for(1, NEVER), "the waker was not called");
 }
 
@@ -156,13 +154,7 @@ fn a_join_waker_that_panics() {
         let release = Latch::default();
         let released = release.clone();
         let mut task = runtime.spawn_blocking(move || released.wait_for(1, NEVER));
-        let waiting = thread::scope(|scope| {
-            let waiting = scope.spawn(|| wait_with(&mut task, || panic_quietly("in wake")));
-            release.step();
-            waiting.join()
-        });
-        // The poll may have come too late to find it pending; then there was nothing to wake.
-        drop(waiting);
+        wait_with(&mut task, || panic_quietly("in wake"), || release.step());
         assert!(block_on(task).unwrap());
     }
     assert_sound(runtime);
@@ -175,7 +167,7 @@ mod called_by_the_runtime {
     /// A timer's waker is called by a worker thread between two tasks, with its processor in hand.
     fn timer_with(runtime: &Runtime, meddle: impl Fn() + Send + Sync + 'static) {
         let _entered = runtime.enter();
-        wait_with(handover::time::sleep(Duration::from_millis(2)), meddle);
+        wait_with(handover::time::sleep(Duration::from_millis(2)), meddle, || ());
     }
 
     #[test]

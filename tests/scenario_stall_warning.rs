@@ -2,15 +2,16 @@
 //!
 //! A binary of its own: the collector of warnings is the whole process's.
 
-#[path = "support/warnings.rs"]
-mod warnings;
+#[path = "support/log.rs"]
+mod log;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
 use std::time::Duration;
 
 use handover::runtime::{Builder, Runtime};
-use warnings::Warnings;
+use log::Log;
+use tracing::Level;
 use watchdog::Watchdog;
 
 const STALLS: &str = "blocks its thread";
@@ -24,13 +25,13 @@ fn runtime(processors: usize) -> (Runtime, Watchdog) {
 
 #[test]
 fn one_warning_names_task_spawn_site_and_how_long() {
-    let warnings = Warnings::collect();
+    let warnings = Log::collect(Level::WARN);
     a_poll_that_blocks_alone(&warnings);
     a_poll_that_others_wait_for(&warnings);
     declared_calls_are_nobodys_mistake(&warnings);
 }
 
-fn a_poll_that_blocks_alone(warnings: &Warnings) {
+fn a_poll_that_blocks_alone(warnings: &Log) {
     let (runtime, _watchdog) = runtime(2);
     let stall = || {
         let task = runtime.spawn(async { std::thread::sleep(BLOCKED_FOR) });
@@ -49,7 +50,7 @@ fn a_poll_that_blocks_alone(warnings: &Warnings) {
     assert_eq!(runtime.metrics().stalls(), 2);
 }
 
-fn a_poll_that_others_wait_for(warnings: &Warnings) {
+fn a_poll_that_others_wait_for(warnings: &Log) {
     let (runtime, _watchdog) = runtime(1);
     // Given a task with ten more behind it: its processor is handed off long before it has blocked for 10 ms.
     let task = runtime.spawn(async {
@@ -64,7 +65,7 @@ fn a_poll_that_others_wait_for(warnings: &Warnings) {
     assert_eq!(runtime.metrics().stalls(), 1);
 }
 
-fn declared_calls_are_nobodys_mistake(warnings: &Warnings) {
+fn declared_calls_are_nobodys_mistake(warnings: &Log) {
     let before = warnings.with(STALLS).len();
     let (runtime, _watchdog) = runtime(1);
     runtime.block_on(async {

@@ -3,9 +3,21 @@
 //! The thread's CPU clock (`clock_gettime(2)` on the clock of `pthread_getcpuclockid(3)`) tells whether it ran at all; the state letter of
 //! `/proc/self/task/TID/stat` (`proc(5)`) tells a sleeper from one that waits for a CPU. Without /proc a thread that did not run counts as blocked.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use crate::verdict::Kernel;
+
+static PROC_PROBE: Once = Once::new();
+
+/// Says so, once per process, if there is no /proc.
+pub(crate) fn probe_proc() {
+    PROC_PROBE.call_once(|| {
+        if let Err(error) = std::fs::metadata("/proc/self/task") {
+            tracing::info!(%error, "/proc is not to be had; a thread that waits for a CPU is taken for a blocked one");
+        }
+    });
+}
 
 /// A thread as the kernel knows it.
 #[derive(Clone, Copy, Debug)]

@@ -375,7 +375,8 @@ impl Monitor {
             () if all_idle => LONGEST_SLEEP,
             () => (self.sleep * 2).min(LONGEST_SLEEP),
         };
-        if self.scheduler.work_waits() {
+        // While nobody polls, a timer or a socket is work that nobody sees.
+        if self.scheduler.work_waits() || (self.scheduler.needs_poller() && !self.scheduler.has_poller()) {
             self.sleep = self.sleep.min(SLEEP_WHILE_WORK_WAITS);
         }
         let sleep = if round.look_again { SECOND_LOOK } else { self.sleep };

@@ -49,6 +49,7 @@ impl Pool {
     /// A pool without threads; [`monitor::start`](crate::monitor::start) makes them.
     pub fn new(config: Config) -> Arc<Self> {
         crate::fence::register();
+        crate::kernel::probe_proc();
         let processors = config.processors;
         let idle = IdleSet::new(processors);
         idle.fill();

@@ -59,12 +59,24 @@ impl Site {
     /// Whether the table holds it long. Claims an entry at the first sight of a site.
     #[inline]
     pub(crate) fn is_long(self) -> bool {
-        let entry = TABLE[self.index as usize].load(Ordering::Relaxed);
+        let entry = self.entry();
         if entry & !COUNTER == self.tag {
             return entry & COUNTER >= LONG_FROM;
         }
         self.claim();
         false
+    }
+
+    /// Whether the table knows it, and as short: one load and one comparison.
+    #[inline]
+    pub(crate) fn is_known_short(self) -> bool {
+        // With equal tags this is the counter; with different ones it is more than any counter.
+        self.entry() ^ self.tag < LONG_FROM
+    }
+
+    #[inline]
+    fn entry(self) -> u32 {
+        TABLE[self.index as usize & (ENTRIES - 1)].load(Ordering::Relaxed)
     }
 
     #[cold]

@@ -231,6 +231,12 @@ impl Record {
         self.request.load(Ordering::Relaxed) != NONE
     }
 
+    /// A hint, for the owner: contested, or asked to yield.
+    #[inline]
+    pub fn is_disturbed(&self) -> bool {
+        self.is_contested() | self.yield_asked.load(Ordering::Relaxed)
+    }
+
     /// The owner takes note of a yield request; true once per request.
     #[inline]
     pub fn take_yield_request(&self) -> bool {
@@ -285,7 +291,7 @@ impl Record {
 
 /// A call that was declared and must be settled.
 #[must_use]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Declared {
     before: Mode,
 }

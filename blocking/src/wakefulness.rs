@@ -10,9 +10,9 @@
 //!
 //! `NAPPING` is a sleep of more than a millisecond, `DEEP` one without limit: both may be kicked. A shorter sleep counts as awake.
 //!
-//! **No kick is lost.** The monitor stores its state, fences, and looks once more at what it watches; a kicker changes that, fences and loads
-//! the state. If the monitor's fence comes first, the kicker sees it doze and kicks. If the kicker's comes first, the monitor sees the change and
-//! stays up. `tests/loom_doze.rs` holds the model and its canary.
+//! **No kick is lost.** The monitor stores its state, fences, and looks once more at what it watches; a kicker changes that, fences and
+//! loads the state. If the monitor's fence comes first, the kicker sees it doze and kicks. If the kicker's comes first, the monitor
+//! sees the change and stays up. `tests/loom_doze.rs` holds the model and its canary.
 
 use crate::sync::{AtomicU8, Ordering, fence};
 
@@ -92,7 +92,8 @@ impl Wakefulness {
         matches!(self.0.load(Ordering::Relaxed), NAPPING | DEEP)
     }
 
-    /// Whether the monitor sleeps without limit, for a caller that has just taken a processor out of the idle set: it must be watched again.
+    /// Whether the monitor sleeps without limit, for a caller that has just taken a processor out of the idle set: it must be watched
+    /// again.
     #[inline]
     pub fn is_deep_after_take(&self) -> bool {
         // The taker's half of the Dekker pair in the module's text.

@@ -60,7 +60,7 @@ pub struct Worker {
 }
 
 /// Calls `act` with the worker that the calling thread is, if it is one of any runtime.
-#[inline]
+#[inline(always)]
 pub(crate) fn with_current<R>(act: impl FnOnce(Option<&Worker>) -> R) -> R {
     let current = CURRENT.get();
     // SAFETY: `Worker::run` stores a pointer to a worker on its own stack and clears it before that ends, also when it unwinds;
@@ -312,16 +312,25 @@ impl Worker {
         !self.has_processor() || self.words().take_yield_request() || (long && self.scheduler.work_waits_behind(self.last.get()))
     }
 
-    /// Runs a blocking call, declared.
+    /// Whether a short call may begin at once: the processor is lent, nobody wants it, nobody asked for a yield.
     #[inline]
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        matches!(self.hold.get(), Hold::Lent(_)) && !self.words().is_disturbed()
+    }
+
+    /// Runs a blocking call.
+    #[inline(always)]
     pub(crate) fn call<T>(&self, site: Site, long: bool, call: impl FnOnce() -> T) -> T {
-        if long {
-            return self.call_long(site, call);
-        }
-        if !self.kicked.replace(true) {
+        if long { self.call_long(site, call) } else { self.call_short(site, call) }
+    }
+
+    /// Runs a blocking call, declared, with the processor lent.
+    #[inline(always)]
+    pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
+        if !self.kicked.get() {
             self.kick_for_work_behind();
         }
-        let settle = Settle { words: self.words(), call: Some(self.words().declare(site.index())) };
+        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
         let result = call();
         drop(settle);
         if self.words().is_contested() {
@@ -331,8 +340,9 @@ impl Worker {
     }
 
     /// Before the first call of a poll: a dozing monitor would notice the tasks behind it too late.
-    #[inline]
+    #[cold]
     fn kick_for_work_behind(&self) {
+        self.kicked.set(true);
         if self.pool.doze.is_dozing() && self.scheduler.work_waits_behind(self.last.get()) {
             self.pool.kick(&*self.scheduler);
         }
@@ -354,7 +364,7 @@ impl Worker {
         let began = Instant::now();
         let returned = Returned { worker: self, site, began };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
-        let settle = Settle { words: self.words(), call: Some(self.words().declare(site.index())) };
+        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
         let result = call();
         drop(settle);
         drop(returned);
@@ -382,15 +392,13 @@ impl Worker {
 /// Ends a declared call, also when it unwinds.
 struct Settle<'a> {
     words: &'a Record,
-    call: Option<Declared>,
+    call: Declared,
 }
 
 impl Drop for Settle<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(call) = self.call.take() {
-            self.words.settle(call);
-        }
+        self.words.settle(self.call);
     }
 }
 

@@ -104,7 +104,8 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
 
 // ---- kick against settle_down --------------------------------------------------------------------------------------
 
-/// Given a monitor that found nothing to do; when it naps while a task is submitted beside lent processors; then it sees the task or is woken.
+/// Given a monitor that found nothing to do; when it naps while a task is submitted beside lent processors; then it sees the task or is
+/// woken.
 fn nap_against_submit<W: Word>() {
     loom::model(|| {
         let shared = Arc::new((W::new(), AtomicBool::new(false)));
@@ -138,8 +139,8 @@ fn canary_settle_without_fence() {
     nap_against_submit::<Twin<{ fault::SETTLE_WITHOUT_FENCE }>>();
 }
 
-/// Given a monitor that wakes from a nap by itself; when a kick that asks nothing (a starved wake-up) comes at any time; then the monitor learns of it, with
-/// what the kicker did before, and does not sleep deeply without that.
+/// Given a monitor that wakes from a nap by itself; when a kick that asks nothing (a starved wake-up) comes at any time; then the
+/// monitor learns of it, with what the kicker did before, and does not sleep deeply without that.
 fn kick_against_two_rounds<W: Word>() {
     loom::model(|| {
         let shared = Arc::new((W::new(), AtomicBool::new(false)));
@@ -208,8 +209,8 @@ enum Ask {
     BeforeTheTake,
 }
 
-/// Given two processors, one held; when its holder releases it and the monitor finds the set full, while another thread takes the other one; then
-/// the monitor stays up or is woken: a held processor must be watched.
+/// Given two processors, one held; when its holder releases it and the monitor finds the set full, while another thread takes the other
+/// one; then the monitor stays up or is woken: a held processor must be watched.
 fn deep_doze_against_taker<W: Word>(ask: Ask) {
     loom::model(move || {
         let idle = IdleSet::new(2);

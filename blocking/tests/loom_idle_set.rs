@@ -159,8 +159,8 @@ impl<S: Set> Processor<S> {
     }
 }
 
-/// Given a holder with a task in its next slot; when it flushes that and releases, while another thread takes the processor and uses the slot; then
-/// the slot is never touched by both, and no task is lost.
+/// Given a holder with a task in its next slot; when it flushes that and releases, while another thread takes the processor and uses
+/// the slot; then the slot is never touched by both, and no task is lost.
 fn flush_against_take<S: Set>(flush_first: bool) {
     loom::model(move || {
         let (set, lease) = S::new();

@@ -1,6 +1,7 @@
 //! Is an output ever dropped twice or never, a join waker missed, or a task freed twice or too early?
 //!
-//! The model is a task as `task::cell` and `task::join` treat it, on the real state word. The canaries use the word wrongly, as those must not.
+//! The model is a task as `task::cell` and `task::join` treat it, on the real state word. The canaries use the word wrongly, as those
+//! must not.
 
 #![cfg(loom)]
 
@@ -36,6 +37,8 @@ struct Task {
     ready: bool,
     output: UnsafeCell<Option<&'static str>>,
     join_waker: UnsafeCell<Option<usize>>,
+    /// What every reference may read until it is given back.
+    header: UnsafeCell<u32>,
     /// Wake-ups of each join waker.
     woken: [Ghost; 2],
     outputs_dropped: Ghost,
@@ -57,6 +60,7 @@ impl Task {
             ready,
             output: UnsafeCell::new(None),
             join_waker: UnsafeCell::new(None),
+            header: UnsafeCell::new(0),
             woken: [0, 0].map(Ghost::new),
             outputs_dropped: Ghost::new(0),
             frees: Ghost::new(0),
@@ -112,7 +116,14 @@ impl Task {
         }
     }
 
+    /// What a reference is for.
+    fn read(&self) {
+        // SAFETY: the caller has a reference; loom fails if the free does not come after.
+        assert_eq!(self.header.with(|header| unsafe { *header }), 0);
+    }
+
     fn give_back(&self) {
+        self.read();
         if self.state.release() {
             self.free();
         }
@@ -122,6 +133,8 @@ impl Task {
         assert_eq!(self.frees.fetch_add(1, Ordering::Relaxed), 0, "a task is freed twice");
         // SAFETY: nobody else can reach the task; loom fails if somebody's use of it does not come before.
         self.future.with_mut(|future| unsafe { *future = false });
+        // SAFETY: as above.
+        self.header.with_mut(|header| unsafe { *header = 1 });
         // SAFETY: as above.
         self.join_waker.with_mut(|slot| unsafe { *slot = None });
         self.drop_output();
@@ -192,7 +205,8 @@ fn finisher(task: &Arc<Task>) -> thread::JoinHandle<()> {
 
 // ---- join against finish -------------------------------------------------------------------------------------------
 
-/// Given a task that ends; when its JoinHandle is polled, once or with a second waker; then it is ready, or the last waker is woken and it is ready then.
+/// Given a task that ends; when its JoinHandle is polled, once or with a second waker; then it is ready, or the last waker is woken and
+/// it is ready then.
 fn join_against_finish(misuse: Misuse, polls: usize) {
     loom::model(move || {
         let task = Task::new(true, misuse);
@@ -234,7 +248,8 @@ fn canary_handle_that_writes_an_offered_waker() {
     join_against_finish(Misuse::HandleWritesOfferedWaker, 2);
 }
 
-/// Given a task that ends; when its JoinHandle is dropped, with or without a waker registered; then the output is dropped once and the task freed once.
+/// Given a task that ends; when its JoinHandle is dropped, with or without a waker registered; then the output is dropped once and the
+/// task freed once.
 fn detach_against_finish(misuse: Misuse, registered: bool) {
     loom::model(move || {
         let task = Task::new(true, misuse);
@@ -324,8 +339,8 @@ fn cancel_races_cancel() {
 
 // ---- references ----------------------------------------------------------------------------------------------------
 
-/// Given a task that waits for ever and that nobody else knows; when a waker that is used up, another that is dropped, and the poll give their references
-/// back; then the last one frees it.
+/// Given a task that waits for ever and that nobody else knows; when a waker that is used up, another that is dropped, and the poll
+/// give their references back; then the last one frees it.
 #[test]
 fn last_reference_frees_once() {
     let mut builder = loom::model::Builder::new();
@@ -335,10 +350,13 @@ fn last_reference_frees_once() {
         // The references of the registry and of the JoinHandle become two wakers'.
         let wake = thread::spawn({
             let task = Arc::clone(&task);
-            move || match task.state.notify_and_release() {
-                Notify::Submit => task.run(),
-                Notify::Nothing => {}
-                Notify::Free => task.free(),
+            move || {
+                task.read();
+                match task.state.notify_and_release() {
+                    Notify::Submit => task.run(),
+                    Notify::Nothing => {}
+                    Notify::Free => task.free(),
+                }
             }
         });
         let drop = thread::spawn({

@@ -1,7 +1,7 @@
 //! Is every task in a ring taken exactly once, with what its pusher wrote?
 //!
-//! An item is a cell that its pusher writes and its taker reads: loom fails if the one does not come before the other. The twin is a small copy of the
-//! ring that may have a fault, and must then fail.
+//! An item is a cell that its pusher writes and its taker reads: loom fails if the one does not come before the other. The twin is a
+//! small copy of the ring that may have a fault, and must then fail.
 
 #![cfg(loom)]
 
@@ -25,7 +25,8 @@ unsafe impl Sync for Item {}
 // SAFETY: as above.
 unsafe impl Send for Item {}
 
-/// A ring, real or twin. The safety of the real one (one owner) is the models' own business: each has one thread per ring that pushes and pops.
+/// A ring, real or twin. The safety of the real one (one owner) is the models' own business: each has one thread per ring that pushes
+/// and pops.
 trait Queue: Send + Sync + 'static {
     fn new() -> Self;
     fn push(&self, item: NonNull<Item>) -> Result<(), NonNull<Item>>;
@@ -335,8 +336,8 @@ fn canary_take_half_without_compare() {
     steal_against_overflow::<Twin<{ fault::HALF_BY_STORE }>>();
 }
 
-/// Given a ring whose tail is one slot before the end; when its owner empties it and fills the same slots again while a thief reads them; then
-/// the thief's claim of the old ones fails, and each item is run once.
+/// Given a ring whose tail is one slot before the end; when its owner empties it and fills the same slots again while a thief reads
+/// them; then the thief's claim of the old ones fails, and each item is run once.
 #[test]
 fn steal_races_wrap_around() {
     check(3, || {

@@ -155,7 +155,8 @@ impl<W: Word> Waiting<W> {
     }
 }
 
-/// Given a scheduled task; when it is run while wakers set its flags and wake it; then it is over in the end, and was polled by one thread at a time.
+/// Given a scheduled task; when it is run while wakers set its flags and wake it; then it is over in the end, and was polled by one
+/// thread at a time.
 fn wake_against_poll<W: Word>(wakers: usize) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(3);

@@ -1,7 +1,7 @@
 //! The protocol of `Pool` and of a worker's rest, on the real idle set and searchers, with small words for the rest.
 //!
-//! Parking is not modelled; its outcome is. A thread that parks leaves the model; [`House::check`] asks at the end whether somebody has been
-//! told to wake it if a task waits.
+//! Parking is not modelled; its outcome is. A thread that parks leaves the model; [`House::check`] asks at the end whether somebody has
+//! been told to wake it if a task waits.
 
 use handover_blocking::idle_set::IdleSet;
 use handover_blocking::lease::Lease;
@@ -167,8 +167,8 @@ impl House {
         }
     }
 
-    /// `Pool::answer_summons`. There the load is SeqCst, as is the release of the role before it; loom takes that for Acquire and Release, so
-    /// here a fence stands for it.
+    /// `Pool::answer_summons`. There the load is SeqCst, as is the release of the role before it; loom takes that for Acquire and
+    /// Release, so here a fence stands for it.
     fn answer_summons(&self) -> bool {
         if self.fault != Fault::AnswersUnordered {
             fence(Ordering::SeqCst);

@@ -6,6 +6,7 @@
 
 mod house;
 
+use handover_blocking::searchers::{Found, Searchers};
 use house::{Fault, House, Parked};
 use loom::sync::Arc;
 use loom::thread;
@@ -25,8 +26,8 @@ fn beside(house: &Arc<House>, body: impl FnOnce(&House) + Send + 'static) -> thr
 
 // ---- park as a spare -----------------------------------------------------------------------------------------------
 
-/// Given the last holder, who finds nothing to do while another thread polls; when it parks as a spare while a task is pushed; then it is woken, or
-/// the poller is.
+/// Given the last holder, who finds nothing to do while another thread polls; when it parks as a spare while a task is pushed; then it
+/// is woken, or the poller is.
 fn push_against_park(fault: Fault) {
     check(3, move || {
         let house = Arc::new(House::new(1, fault));
@@ -70,8 +71,8 @@ fn push_races_two_parks() {
 
 // ---- searchers -----------------------------------------------------------------------------------------------------
 
-/// Given a thread that was woken for one task, and a spare; when a second task is pushed by one who counts on that searcher while it finds the first; then it
-/// wakes the spare.
+/// Given a thread that was woken for one task, and a spare; when a second task is pushed by one who counts on that searcher while it
+/// finds the first; then it wakes the spare.
 fn push_against_the_last_searcher(fault: Fault) {
     check(3, move || {
         let house = Arc::new(House::new(2, fault));
@@ -93,6 +94,21 @@ fn push_against_the_last_searcher(fault: Fault) {
 #[test]
 fn push_races_the_last_searcher() {
     push_against_the_last_searcher(Fault::Nothing);
+}
+
+/// Given one idle processor; when two submitters want to wake a thread for it; then one of them does.
+#[test]
+fn begin_races_begin() {
+    check(3, || {
+        let searchers = Arc::new(Searchers::new());
+        let other = thread::spawn({
+            let searchers = Arc::clone(&searchers);
+            move || searchers.try_begin(1)
+        });
+        let begun = [searchers.try_begin(1), other.join().expect("the other submitter")];
+        assert!(begun[0] != begun[1], "{begun:?}");
+        assert_eq!(searchers.end(), Found::WasLast);
+    });
 }
 
 /// Given a searcher that takes its task and then stays in it; when another task is pushed meanwhile; then a spare comes for it.
@@ -124,8 +140,8 @@ fn canary_searcher_without_fence() {
     push_against_a_searcher_that_stays(Fault::SearcherDoesNotFence);
 }
 
-/// Given a thread that was woken for a task; when one that returns from a call takes the only processor on its way and gives it back; then the
-/// task is not left between the two.
+/// Given a thread that was woken for a task; when one that returns from a call takes the only processor on its way and gives it back;
+/// then the task is not left between the two.
 fn searcher_against_a_returning_thread(fault: Fault) {
     check(3, move || {
         let house = Arc::new(House::new(1, fault));
@@ -158,7 +174,8 @@ fn canary_searcher_that_gives_up_without_a_look() {
 
 // ---- park as the poller --------------------------------------------------------------------------------------------
 
-/// Given the last holder, with no spare; when it becomes the poller while a task is pushed; then the poller is interrupted and answers the summons.
+/// Given the last holder, with no spare; when it becomes the poller while a task is pushed; then the poller is interrupted and answers
+/// the summons.
 #[test]
 fn push_races_the_poller() {
     check(3, || {

@@ -1,7 +1,8 @@
 //! Does a lent processor ever have two holders, or none?
 //!
-//! An owner lends and reclaims while the monitor watches its record. Each processor guards a cell that only its holder may write: loom fails if two
-//! threads write it without one coming after the other. Every model runs on the real record and on a twin (`words.rs`); a twin with one fault must fail.
+//! An owner lends and reclaims while the monitor watches its record. Each processor guards a cell that only its holder may write: loom
+//! fails if two threads write it without one coming after the other. Every model runs on the real record and on a twin (`words.rs`); a
+//! twin with one fault must fail.
 
 #![cfg(loom)]
 
@@ -60,6 +61,16 @@ fn watch<W: Words>(words: &W, house: &House) -> Option<u32> {
     Some(processor)
 }
 
+/// The monitor wants `processor`, and relies on the retake alone to find out whether the record holds it.
+fn demand<W: Words>(words: &W, house: &House, processor: u32) -> Option<u32> {
+    let seq = words.observe();
+    if !W::is_lent(seq) || words.retake(seq, processor) == Retake::Moved {
+        return None;
+    }
+    house.work_on(processor);
+    Some(processor)
+}
+
 /// A poll on `processor`, by its holder. The processor if it was lost.
 fn poll<W: Words>(words: &W, house: &House, processor: u32) -> Option<u32> {
     house.work_on(processor);
@@ -73,18 +84,22 @@ fn poll<W: Words>(words: &W, house: &House, processor: u32) -> Option<u32> {
     }
 }
 
-/// Runs an owner beside the monitor and compares what one took with what the other lost.
 fn against_the_monitor<W: Words>(own: fn(&W, &House) -> Option<u32>) {
+    against(own, watch);
+}
+
+/// Runs an owner beside the monitor and compares what one took with what the other lost.
+fn against<W: Words>(own: fn(&W, &House) -> Option<u32>, monitor: fn(&W, &House) -> Option<u32>) {
     let outcomes = std::sync::Arc::new(std::sync::Mutex::new([0, 0]));
     let counted = std::sync::Arc::clone(&outcomes);
     loom::model(move || {
         let (words, house) = (Arc::new(W::new()), House::new());
-        let monitor = thread::spawn({
+        let other = thread::spawn({
             let (words, house) = (Arc::clone(&words), Arc::clone(&house));
-            move || watch(&*words, &house)
+            move || monitor(&words, &house)
         });
         let lost = own(&words, &house);
-        let taken = monitor.join().expect("the monitor");
+        let taken = other.join().expect("the monitor");
         assert_eq!(lost, taken, "a processor with two holders, or with none");
         counted.lock().expect("the counts")[usize::from(taken.is_some())] += 1;
     });
@@ -94,7 +109,8 @@ fn against_the_monitor<W: Words>(own: fn(&W, &House) -> Option<u32>) {
 
 // ---- reclaim against retake ----------------------------------------------------------------------------------------
 
-/// Given a thread that holds processor 0; when it polls and the monitor looks; then one of them has the processor afterwards, with its data.
+/// Given a thread that holds processor 0; when it polls and the monitor looks; then one of them has the processor afterwards, with its
+/// data.
 fn one_poll<W: Words>(words: &W, house: &House) -> Option<u32> {
     words.bind(0);
     poll(words, house, 0)
@@ -153,6 +169,7 @@ fn a_poll_on_each<W: Words>(words: &W, house: &House) -> Option<u32> {
 #[test]
 fn moved_to_another_processor() {
     against_the_monitor::<Record>(a_poll_on_each);
+    against::<Record>(a_poll_on_each, |words, house| demand(words, house, 1));
 }
 
 #[test]
@@ -161,8 +178,8 @@ fn canary_that_compares_only_the_mode() {
     against_the_monitor::<Twin<{ fault::MODE_ONLY }>>(a_poll_on_each);
 }
 
-/// Given a thread that runs user code without a processor; when it comes in, which takes no fence, and gets processor 1; then the monitor cannot
-/// take that at the `seq` of the poll before.
+/// Given a thread that runs user code without a processor; when it comes in, which takes no fence, and gets processor 1; then the
+/// monitor cannot take that at the `seq` of the poll before.
 fn a_poll_without_then_one_with<W: Words>(words: &W, house: &House) -> Option<u32> {
     words.lend();
     words.enter_without();
@@ -174,6 +191,7 @@ fn a_poll_without_then_one_with<W: Words>(words: &W, house: &House) -> Option<u3
 #[test]
 fn bound_after_a_poll_without_processor() {
     against_the_monitor::<Record>(a_poll_without_then_one_with);
+    against::<Record>(a_poll_without_then_one_with, |words, house| demand(words, house, 1));
 }
 
 #[test]
@@ -207,8 +225,8 @@ fn lost_and_bound_again() {
 
 // ---- late stores of a thread that has lost its processor -----------------------------------------------------------
 
-/// Given thread A in a declared call on processor 0; when the monitor retakes it and thread B gets it, while A settles; then A's late stores
-/// touch nothing of B's.
+/// Given thread A in a declared call on processor 0; when the monitor retakes it and thread B gets it, while A settles; then A's late
+/// stores touch nothing of B's.
 fn late_settle<W: Words>() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);

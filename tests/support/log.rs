@@ -1,4 +1,4 @@
-//! Which warnings has the runtime logged?
+//! What has the runtime logged?
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,18 +7,19 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// A subscriber that keeps every event of level WARN and ERROR, as one line `name=value name=value ...`.
-#[derive(Clone, Default)]
-pub(crate) struct Warnings {
+/// A subscriber that keeps every event of a level or graver, as one line `name=value name=value ...`.
+#[derive(Clone)]
+pub(crate) struct Log {
+    level: Level,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
-impl Warnings {
+impl Log {
     /// Collects for the whole process from now on. Threads of a runtime are not the caller's, so a thread's own default would miss them.
-    pub(crate) fn collect() -> Self {
-        let warnings = Self::default();
-        tracing::subscriber::set_global_default(warnings.clone()).expect("one collector per test binary");
-        warnings
+    pub(crate) fn collect(level: Level) -> Self {
+        let log = Self { level, lines: Arc::default() };
+        tracing::subscriber::set_global_default(log.clone()).expect("one collector per test binary");
+        log
     }
 
     /// The lines so far in which `part` occurs.
@@ -28,9 +29,9 @@ impl Warnings {
     }
 }
 
-impl Subscriber for Warnings {
+impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::WARN
+        *metadata.level() <= self.level
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
