@@ -17,11 +17,11 @@ fn blocking_tasks_overlap_on_two_processors_and_the_heartbeat_goes_on() {
 
     assert_eq!(lines.iter().map(|line| line.tasks).collect::<Vec<_>>(), TASKS, "{text}");
     for line in &lines {
-        // A quarter of what is possible, for a machine that does other things as well; two threads without hand-off
+        // An eighth of what is possible, for a machine that does other things as well; two threads without hand-off
         // would reach 200 calls of 10 ms per second, whatever the number of tasks.
-        assert!(line.calls_per_second >= line.tasks * 100 / 4, "{text}");
+        assert!(line.calls_per_second >= line.tasks * 100 / 8, "{text}");
         // Without hand-off the heartbeat would be late by a whole call and more.
-        assert!(line.late_p50_us < 5_000, "{text}");
+        assert!(line.late_p50_us < 10_000, "{text}");
     }
     let last = lines.last().expect("the table has lines");
     assert!(last.threads >= 64, "calls that overlap have a thread each\n{text}");

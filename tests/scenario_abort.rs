@@ -185,7 +185,8 @@ fn aborts_race_polls_wakes_and_the_end() {
             Err(error) => assert!(error.is_cancelled(), "{error}"),
         }
     }
-    assert_eq!(runtime.metrics().num_alive_tasks(), 0);
+    let metrics = runtime.metrics();
     drop(runtime);
+    assert_eq!(metrics.num_alive_tasks(), 0);
     assert_eq!(drops.load(Ordering::SeqCst), TASKS);
 }

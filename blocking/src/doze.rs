@@ -27,12 +27,17 @@ impl Doze {
     /// Sleeps until `deadline` (or for ever) or a kick.
     pub(crate) fn sleep(&self, deadline: Option<Instant>) {
         match deadline {
-            _ if self.state.is_kicked() => {}
+            _ if self.is_kicked() => {}
             Some(deadline) => {
                 self.parker.park_until(deadline);
             }
             None => self.parker.park(),
         }
+    }
+
+    /// Whether somebody has kicked already.
+    pub(crate) fn is_kicked(&self) -> bool {
+        self.state.is_kicked()
     }
 
     /// Ends the doze; true if it was kicked.

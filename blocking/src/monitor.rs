@@ -393,7 +393,7 @@ impl Monitor {
         match depth {
             Depth::Deep if self.may_sleep_deeply() => self.pool.doze.sleep(self.next_trim()),
             Depth::Deep => {}
-            Depth::Nap if self.scheduler.work_waits() => self.pool.doze.sleep(Some(Instant::now() + SLEEP_WHILE_WORK_WAITS)),
+            Depth::Nap if self.work_waits_anywhere() => self.pool.doze.sleep(Some(Instant::now() + SLEEP_WHILE_WORK_WAITS)),
             Depth::Nap | Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
         }
         if self.pool.doze.wake_up() {
@@ -421,6 +421,11 @@ impl Monitor {
         }
     }
 
+    /// Next slots included.
+    fn work_waits_anywhere(&self) -> bool {
+        (0..self.watches.len()).any(|processor| self.scheduler.work_waits_behind(processor))
+    }
+
     fn next_trim(&self) -> Option<Instant> {
         self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive)
     }
@@ -434,15 +439,17 @@ impl Monitor {
         }
         self.pool.monitor_polls.store(true, Ordering::SeqCst);
         self.pool.doze.settle_down(Depth::Nap);
-        let polled = self.scheduler.stand_in(limit);
+        // A kick from before `settle_down` interrupted nothing.
+        let polled = !self.pool.doze.is_kicked() && self.scheduler.stand_in(limit);
         self.pool.monitor_polls.store(false, Ordering::SeqCst);
         if self.pool.answer_summons() {
             self.pool.report_starved(&*self.scheduler);
         }
-        if self.pool.doze.wake_up() {
+        let kicked = self.pool.doze.wake_up();
+        if kicked {
             self.sleep = SHORTEST_SLEEP / 2;
         }
-        polled
+        polled || kicked
     }
 
     // ---- the end ----------------------------------------------------------------------------------------------------

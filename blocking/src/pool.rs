@@ -129,10 +129,17 @@ impl Pool {
         }
     }
 
-    /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor.
+    /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor, nor behind lent ones that nobody watches.
     pub fn look_before_rest(&self, scheduler: &dyn Scheduler) {
         fence(Ordering::SeqCst);
-        self.wake_for_waiting(scheduler);
+        if !scheduler.work_waits() {
+            return;
+        }
+        if !self.idle.is_empty() {
+            self.wake_if_useful(scheduler);
+        } else if self.doze.is_dozing() {
+            self.kick_if_all_lent(scheduler);
+        }
     }
 
     /// Takes an idle processor without binding it to a thread: for the monitor, while the runtime closes.

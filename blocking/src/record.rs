@@ -23,7 +23,7 @@
 //! **Why a processor is never both kept and taken.** The owner stores its new `seq`, fences, loads `request`. The monitor stores
 //! `PENDING`, fences, loads `seq`. Either the owner's fence comes first: then the monitor's load sees the new `seq` and it gives up. Or
 //! the monitor's comes first: then the owner's load sees `PENDING` (or what became of it) and waits for the verdict.
-//! `tests/loom_record.rs` holds the model and its canary.
+//! `tests/loom_record` holds the model and its canary.
 
 use crate::fence;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, spin_hint, yield_thread};

@@ -5,7 +5,7 @@
 //!
 //! **No task is left to a searcher that has stopped looking.** A submitter pushes, fences, reads the count, and relies on whom it finds
 //! there. A searcher takes itself out, fences, looks at the queues. If the submitter's fence comes first, the searcher finds the task.
-//! If the searcher's comes first, the submitter no longer counts on it. `tests/loom_park.rs` holds the model and its canary.
+//! If the searcher's comes first, the submitter no longer counts on it. `tests/loom_park` holds the model and its canary.
 
 use crate::sync::{AtomicUsize, Ordering, fence};
 

@@ -157,9 +157,14 @@ impl Thread<'_> {
         let room = crate::queue::ring::CAPACITY as usize / 2;
         let mut taken = Vec::new();
         let first = inject.pop_many(share.min(room), |task| taken.push(task))?;
+        if taken.is_empty() {
+            return Some(first);
+        }
         for task in taken {
             processors.push(lease, task, |tasks| inject.push_all(tasks));
         }
+        // While they were in neither queue, a thread that released its processor did not see them.
+        self.shared.pool().notify(&**self.shared, true);
         Some(first)
     }
 

@@ -3,17 +3,10 @@
 use std::env;
 use std::process::{Command, Output};
 
-const MARK: &str = "HANDOVER_TEST_CHILD";
-
-/// Whether this process is such a child.
-pub(crate) fn is_child() -> bool {
-    env::var_os(MARK).is_some()
-}
-
 /// This binary, to be started for the test `name` alone.
 pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("a test knows its own path"));
-    command.args([name, "--exact", "--nocapture", "--include-ignored"]).env(MARK, "1");
+    command.args([name, "--exact", "--nocapture"]);
     command
 }
 
