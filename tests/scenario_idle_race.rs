@@ -27,9 +27,9 @@ use watchdog::Watchdog;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Threads outside the runtime that submit: one more than the CPUs of the smallest machine, so that some are put off in mid-submit.
 const SUBMITTERS: u64 = 3;
-const SPAWNS: u64 = 80_000;
-const WAKES: u64 = 75_000;
-const RELEASES: u64 = 10_000;
+const SPAWNS: u64 = 70_000;
+const WAKES: u64 = 76_000;
+const RELEASES: u64 = 8_000;
 
 fn runtime(processors: usize, what: &str) -> (Runtime, Watchdog) {
     let runtime = Builder::new().processors(processors).build().unwrap();
@@ -151,13 +151,28 @@ fn a_processor_that_goes_idle_with_a_full_next_slot_strands_nothing() {
     let _alone = alone();
     for processors in [1, 2] {
         let (runtime, _watchdog) = runtime(processors, "releases with a full next slot");
-        // Given tasks that release, and beside them submits from outside that race them.
-        let releasing = runtime.spawn(release_with_a_full_next_slot(RELEASES, Random::new(7)));
-        on_submitters(|submitter, random| match submitter {
-            0 => runtime.block_on(release_with_a_full_next_slot(RELEASES, random)),
-            _ => spawn_rounds(runtime.handle(), RELEASES, random),
-        });
-        futures::executor::block_on(releasing).unwrap();
-        assert_ended(runtime);
+        race_releases_with_submits(runtime);
     }
+}
+
+#[test]
+fn the_last_free_thread_is_summoned_from_the_poll() {
+    let _alone = alone();
+    for processors in [1, 2] {
+        // P + 2 threads: while both releasing tasks are out in calls there may be no spare, and the poller must come.
+        let runtime = Builder::new().processors(processors).max_blocking_threads(2).build().unwrap();
+        let _watchdog = Watchdog::start(LIMIT, format!("releases without spares, P = {processors}"), Some(runtime.metrics()));
+        race_releases_with_submits(runtime);
+    }
+}
+
+/// Two tasks that release, and beside them submits from outside that race them.
+fn race_releases_with_submits(runtime: Runtime) {
+    let releasing = runtime.spawn(release_with_a_full_next_slot(RELEASES, Random::new(7)));
+    on_submitters(|submitter, random| match submitter {
+        0 => runtime.block_on(release_with_a_full_next_slot(RELEASES, random)),
+        _ => spawn_rounds(runtime.handle(), RELEASES, random),
+    });
+    futures::executor::block_on(releasing).unwrap();
+    assert_ended(runtime);
 }

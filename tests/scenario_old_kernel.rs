@@ -58,7 +58,7 @@ fn hand_offs(runtime: &Runtime) {
             let turns = Arc::clone(&turns);
             runtime.spawn(async move {
                 for round in 0..200 {
-                    handover::blocking(|| thread::yield_now()).await;
+                    handover::blocking(thread::yield_now).await;
                     match (n + round) % 40 {
                         0 => handover::blocking(|| block_until_moved(&turns)).await,
                         1 => handover::blocking(|| block_until_moved(&turns)).hint(handover::Hint::Long).await,

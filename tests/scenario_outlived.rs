@@ -85,7 +85,8 @@ fn outlived() -> (Waker, JoinHandle<()>, AbortHandle) {
 fn a_waker_and_handles_outlive_their_runtime() {
     let (waker, task, abort) = outlived();
     waker.wake_by_ref();
-    waker.clone().wake();
+    let other = waker.clone();
+    other.wake();
     task.abort();
     abort.abort();
     assert!(task.is_finished() && abort.is_finished());

@@ -27,6 +27,9 @@ const SHORTEST_SLEEP: Duration = Duration::from_micros(50);
 const LONGEST_SLEEP: Duration = Duration::from_millis(10);
 /// The longest sleep while tasks wait; a longer one may be kicked.
 const SLEEP_WHILE_WORK_WAITS: Duration = Duration::from_millis(1);
+/// After a kick the monitor stays awake for so many rounds of up to a millisecond: a busy server, whose searchers find tasks left all the time, kicks it a few times
+/// a second instead of a few thousand.
+const ALERT_ROUNDS: u32 = 32;
 /// Rounds, each of the longest sleep, that found every processor idle before the monitor sleeps without limit. So a program that wakes up every
 /// millisecond does not pay for a kick each time.
 const ROUNDS_BEFORE_DEEP: u32 = 3;
@@ -111,6 +114,8 @@ struct Monitor {
     blocked_early: Vec<(Arc<ThreadRecord>, Seq, Instant)>,
     sleep: Duration,
     idle_rounds: u32,
+    /// Rounds for which it sleeps too briefly to be kicked again.
+    alert: u32,
     poll_attempts: u64,
     starved_since: Option<Instant>,
     backoff: Duration,
@@ -129,6 +134,7 @@ impl Monitor {
             blocked_early: Vec::new(),
             sleep: SHORTEST_SLEEP,
             idle_rounds: 0,
+            alert: 0,
             poll_attempts: 0,
             starved_since: None,
             backoff: SHORTEST_BACKOFF,
@@ -369,10 +375,12 @@ impl Monitor {
 
     fn rest(&mut self, round: &Round) {
         let all_idle = self.pool.idle.is_full();
+        self.alert = self.alert.saturating_sub(1);
         self.idle_rounds = if all_idle { self.idle_rounds + 1 } else { 0 };
         self.sleep = match () {
             () if round.eventful => SHORTEST_SLEEP,
             () if all_idle => LONGEST_SLEEP,
+            () if self.alert > 0 => (self.sleep * 2).min(SLEEP_WHILE_WORK_WAITS),
             () => (self.sleep * 2).min(LONGEST_SLEEP),
         };
         // While nobody polls, a timer or a socket is work that nobody sees.
@@ -397,10 +405,15 @@ impl Monitor {
             Depth::Nap | Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
         }
         if self.pool.doze.wake_up() {
-            // After a kick the second look comes soon.
-            self.sleep = SHORTEST_SLEEP / 2;
+            self.be_alert();
             self.idle_rounds = 0;
         }
+    }
+
+    /// After a kick the second look comes soon.
+    fn be_alert(&mut self) {
+        self.sleep = SHORTEST_SLEEP / 2;
+        self.alert = ALERT_ROUNDS;
     }
 
     fn may_sleep_deeply(&self) -> bool {
@@ -447,7 +460,7 @@ impl Monitor {
         }
         let kicked = self.pool.doze.wake_up();
         if kicked {
-            self.sleep = SHORTEST_SLEEP / 2;
+            self.be_alert();
         }
         polled || kicked
     }

@@ -1,7 +1,7 @@
 //! How does an `async fn` become a program or a test? `#[main]` and `#[test]`, re-exported by `handover`.
 //!
-//! The way of an attribute through this crate: [`arguments`] reads what stands in its parentheses, [`function`]
-//! takes the item below it apart, [`expand`] writes what stands in its place, and [`mistake`] says what was wrong.
+//! The way of an attribute through this crate: `arguments` reads what stands in its parentheses, `function`
+//! takes the item below it apart, `expand` writes what stands in its place, and `mistake` says what was wrong.
 //!
 //! It parses by hand. An attribute needs to know where a function's name, arguments and body are, and no more;
 //! a full parser would be the largest dependency of every program that uses the runtime.

@@ -1,5 +1,6 @@
 //! Does this test hang? Then it must say so, with the runtime's numbers, instead of being killed silently.
 
+use std::io::{self, Write};
 use std::process;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -20,7 +21,8 @@ impl Watchdog {
         let what = what.into();
         thread::spawn(move || {
             if closed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("{what}: not over after {limit:?}\n{metrics:#?}\n{}", threads());
+                // Not `eprintln`, which the test harness catches and an abort then loses. If stderr is closed there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{what}: not over after {limit:?}\n{metrics:#?}\n{}", threads());
                 process::abort();
             }
         });
