@@ -110,7 +110,7 @@ impl Pool {
         let idle = self.idle.len_after_push();
         if idle != 0 {
             if self.searchers.try_begin(idle) {
-                self.wake_searcher(scheduler);
+                self.wake_for_submit(scheduler, idle);
             }
         } else if !local && self.doze.is_dozing() {
             self.kick_if_all_lent(scheduler);
@@ -175,6 +175,22 @@ impl Pool {
             spare.wake();
             return;
         }
+        self.summon_poller(scheduler);
+    }
+
+    /// The same for a submit. If it takes the last idle processor, the poller is to have it: a poller that waits while every processor is taken would be woken by each
+    /// event and could only pass it on (`tcp_echo`, ARCHITECTURE.md).
+    #[cold]
+    fn wake_for_submit(&self, scheduler: &dyn Scheduler, idle: usize) {
+        if idle == 1 && scheduler.has_poller() && !self.monitor_polls.load(Ordering::Relaxed) {
+            self.summon_poller(scheduler);
+        } else {
+            self.wake_searcher(scheduler);
+        }
+    }
+
+    /// Makes the poller the searcher that the caller has counted; without one, asks for a thread.
+    fn summon_poller(&self, scheduler: &dyn Scheduler) {
         if self.summons.swap(true, Ordering::SeqCst) {
             // The poller is on its way already; it wakes the next one when it has found a task and more wait.
             let _ = self.searchers.end();
