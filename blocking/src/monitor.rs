@@ -1,6 +1,6 @@
 //! What does the thread without a processor do?
 //!
-//! It looks at every lent processor, lets [`judge`] decide, and acts; it makes the threads that others need, trims those that nobody needs,
+//! It looks at every lent processor, lets `judge` decide, and acts; it makes the threads that others need, trims those that nobody needs,
 //! stands in for a missing poller, and fires the timers of stuck processors. It sleeps between its rounds, the longer the less happens, and
 //! without limit once everything is idle.
 

@@ -1,4 +1,4 @@
-//! Where do runnable tasks wait? In a processor's [`ring`], or in the [`inject`] queue that all share.
+//! Where do runnable tasks wait? In a processor's [`ring`], or in the `inject` queue that all share.
 
 #[allow(unsafe_code, reason = "slots hand raw pointers from the owner to a thief")]
 pub mod ring;

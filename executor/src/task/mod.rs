@@ -1,6 +1,6 @@
 //! What is a task? One allocation with a state word, a future and then its output; and the handles to it.
 //!
-//! Start at [`state`]: it says who may touch what, and when. [`cell`] is the memory, [`reference`] and [`join`] the ways to it.
+//! Start at [`state`]: it says who may touch what, and when. `cell` is the memory, `reference` and `join` the ways to it.
 
 pub mod state;
 
