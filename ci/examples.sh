@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Both examples, driven for real as a user would run them.
 set -euo pipefail
+if ! command -v curl > /dev/null; then apt-get update -qq && apt-get install -y -qq curl; fi
 cargo build --release --examples --locked
 cargo run --release --locked --example handoff -- --quick
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use handover_executor::Shared;
 
-/// Numbers of one runtime. Each is read when it is asked for; reading them is cheap and stops nobody.
+/// Numbers of one runtime, live: each is read when it is asked for, so two of these never differ, and a difference is made of two readings. Reading is cheap
+/// and stops nobody.
 #[derive(Clone)]
 pub struct RuntimeMetrics {
     shared: Arc<Shared>,
