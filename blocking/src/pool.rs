@@ -239,12 +239,9 @@ impl Pool {
     /// A searcher has found a task. The last one wakes the next thread if more tasks wait.
     pub fn search_succeeded(&self, scheduler: &dyn Scheduler) {
         if self.searchers.end() == Found::WasLast && scheduler.work_waits() {
-            if self.idle.is_empty() {
-                if self.doze.is_dozing() {
-                    self.kick(scheduler);
-                }
-            } else {
-                self.wake_if_useful(scheduler);
+            let idle = self.idle.len();
+            if self.searchers.try_begin(idle) {
+                self.wake_for_submit(scheduler, idle);
             }
         }
     }

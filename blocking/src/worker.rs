@@ -17,6 +17,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::fence;
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
@@ -327,10 +328,10 @@ impl Worker {
     /// Runs a blocking call, declared, with the processor lent.
     #[inline(always)]
     pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
+        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
         if !self.kicked.get() {
             self.kick_for_work_behind();
         }
-        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
         let result = call();
         drop(settle);
         if self.words().is_contested() {
@@ -339,10 +340,13 @@ impl Worker {
         result
     }
 
-    /// Before the first call of a poll: a dozing monitor would notice the tasks behind it too late.
+    /// At the first declared call of a poll: a dozing monitor would notice the tasks behind it too late.
+    ///
+    /// A Dekker pair with the monitor, which says that it dozes, fences and looks for declared calls: either it sees the call, or this sees it doze.
     #[cold]
     fn kick_for_work_behind(&self) {
         self.kicked.set(true);
+        fence::light();
         if self.pool.doze.is_dozing() && self.scheduler.work_waits_behind(self.last.get()) {
             self.pool.kick(&*self.scheduler);
         }

@@ -158,6 +158,10 @@ impl Shared {
 
     #[inline]
     fn submit_next(&self, lease: &mut Lease, task: Runnable) {
+        if self.processors.own(lease).delivering {
+            self.push(lease, task);
+            return;
+        }
         if let Some(displaced) = self.processors.put_next(lease, task) {
             self.push(lease, displaced);
             self.pool.notify(self, true);

@@ -11,10 +11,12 @@
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::{Duration, Instant};
 
 use handover_blocking::{Lease, Worker};
 
 use crate::queue::inject::Lane;
+use crate::queue::ring;
 use crate::scheduler::Shared;
 use crate::task::cell::{self, Ran};
 use crate::task::reference::Runnable;
@@ -24,6 +26,9 @@ use crate::task::reference::Runnable;
 const EVENT_INTERVAL: u32 = 61;
 /// Every so many polls a returner goes first.
 const RETURNER_INTERVAL: u32 = 4;
+/// A thread that fetches a batch of events keeps it to itself for so long. To wake another costs the waker 5 us and takes 35; an echo server with 64 connections is
+/// through most of its batches by then, and answers a tenth more requests (ARCHITECTURE.md).
+const KEEP_TO_ONESELF: Duration = Duration::from_micros(50);
 /// So many tasks in a row may come out of the next slot before the ring has its turn: two tasks that wake each other must not starve the rest.
 const LONGEST_STREAK: u32 = 3;
 
@@ -114,8 +119,14 @@ impl Thread<'_> {
         let own = shared.processors.own(&mut lease);
         own.tick = own.tick.wrapping_add(1);
         let tick = own.tick;
+        if let Some(fetched) = own.fetched {
+            self.share(&mut lease, fetched);
+        }
         if tick.is_multiple_of(EVENT_INTERVAL) {
-            lease = self.poll_driver_now(lease);
+            // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
+            if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
+                lease = self.poll_driver_now(lease);
+            }
             if let Some(task) = shared.inject.pop() {
                 return (lease, Some(task));
             }
@@ -126,10 +137,6 @@ impl Thread<'_> {
             return (lease, Some(task));
         }
         if let Some(task) = self.find_own(&mut lease).or_else(|| self.find_injected(&mut lease)) {
-            return (lease, Some(task));
-        }
-        lease = self.poll_driver_now(lease);
-        if let Some(task) = self.find_own(&mut lease) {
             return (lease, Some(task));
         }
         let stolen = self.steal(&mut lease).or_else(|| self.find_injected(&mut lease));
@@ -154,7 +161,7 @@ impl Thread<'_> {
     fn find_injected(&self, lease: &mut Lease) -> Option<Runnable> {
         let Shared { inject, processors, .. } = &**self.shared;
         let share = inject.len() / processors.count();
-        let room = crate::queue::ring::CAPACITY as usize / 2;
+        let room = ring::CAPACITY as usize / 2;
         let mut taken = Vec::new();
         let first = inject.pop_many(share.min(room), |task| taken.push(task))?;
         if taken.is_empty() {
@@ -198,11 +205,31 @@ impl Thread<'_> {
     }
 
     /// Wakes those for whom something has happened; their tasks go to this processor.
-    fn deliver(&mut self, lease: Lease) -> Lease {
+    fn deliver(&mut self, mut lease: Lease) -> Lease {
         if self.wakers.is_empty() {
             return lease;
         }
-        self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers)).0
+        let processors = &self.shared.processors;
+        processors.own(&mut lease).delivering = true;
+        (lease, ()) = self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers));
+        processors.own(&mut lease).delivering = false;
+        processors.own(&mut lease).fetched.get_or_insert_with(Instant::now);
+        lease
+    }
+
+    /// Wakes another thread for the rest of a batch that this one is not through with in time.
+    #[cold]
+    fn share(&self, lease: &mut Lease, fetched: Instant) {
+        let processors = &self.shared.processors;
+        let rest = processors.ring_len(lease.processor());
+        if rest == 0 || fetched.elapsed() >= KEEP_TO_ONESELF {
+            processors.own(lease).fetched = None;
+        } else {
+            return;
+        }
+        if rest > 0 {
+            self.shared.pool().notify(&**self.shared, true);
+        }
     }
 
     // ---- rest -------------------------------------------------------------------------------------------------------

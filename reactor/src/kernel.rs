@@ -16,8 +16,8 @@ use crate::registrations::Registrations;
 pub(crate) const WAKER: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
 
-/// Events fetched by one call. More than this stay in the kernel, which hands them out in turns; each takes 12 bytes.
-const EVENTS: usize = 1024;
+/// Events fetched by one call: what a run queue of the executor takes. More than this stay in the kernel, which hands them out in turns.
+const EVENTS: usize = 256;
 
 /// Epoll, and what only the holder of the poller's role touches.
 #[derive(Debug)]

@@ -11,6 +11,9 @@ use handover_reactor::{Direction, Interest, Source};
 use super::{TcpStream, first_of, resolve, when_ready};
 use crate::wiring;
 
+/// Connections that may wait to be accepted; what tokio has.
+const BACKLOG: libc::c_int = 1024;
+
 /// A listening TCP socket, closed on drop.
 ///
 /// # Examples
@@ -36,7 +39,8 @@ pub struct TcpListener {
 }
 
 impl TcpListener {
-    /// Listens on the first of the name's addresses that can be had, with `SO_REUSEADDR`. Port 0 asks the system for a free one. See bind(2), listen(2).
+    /// Listens on the first of the name's addresses that can be had, with `SO_REUSEADDR`. Port 0 asks the system for a free one. Up to 1,024 connections wait to be
+    /// accepted (fewer where the system's limit is lower). See bind(2), listen(2).
     ///
     /// # Errors
     ///
@@ -46,7 +50,12 @@ impl TcpListener {
     ///
     /// Dropped before it is ready, it holds no address.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        first_of(resolve(address).await?, async |address| Self::register(mio::net::TcpListener::bind(address)?)).await
+        first_of(resolve(address).await?, async |address| {
+            let socket = mio::net::TcpListener::bind(address)?;
+            listen(&socket)?;
+            Self::register(socket)
+        })
+        .await
     }
 
     fn register(socket: mio::net::TcpListener) -> io::Result<Self> {
@@ -187,4 +196,13 @@ impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.fmt(f)
     }
+}
+
+/// Lengthens the queue of a listening socket: mio takes the standard library's 128. A connection that finds the queue full tries again after a second, and a burst of
+/// a few hundred clients fills it in two milliseconds. listen(2) may be called again for that.
+#[allow(unsafe_code, reason = "neither std nor mio has a call for it")]
+fn listen(socket: &mio::net::TcpListener) -> io::Result<()> {
+    // SAFETY: plain numbers; the descriptor is open as long as `socket` is borrowed.
+    let result = unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

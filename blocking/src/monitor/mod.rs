@@ -1,0 +1,216 @@
+//! What does the thread without a processor do?
+//!
+//! It looks at every lent processor, lets `judge` decide, and acts; it makes the threads that others need, trims those that nobody needs,
+//! stands in for a missing poller, and fires the timers of stuck processors. It sleeps between its rounds, the longer the less happens, and
+//! without limit once everything is idle.
+
+mod close;
+mod rhythm;
+mod sleep;
+mod stalls;
+mod supply;
+mod watch;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use crate::kernel::{self, SignalMask};
+use crate::lease::Lease;
+use crate::pool::Pool;
+use crate::predictor;
+use crate::record::{Retake, Seq};
+use crate::scheduler::Scheduler;
+use crate::threads::{self, ThreadRecord};
+use crate::verdict::{Observation, Reason, Verdict, judge};
+use rhythm::Rhythm;
+use sleep::Attempts;
+use stalls::Stalls;
+use supply::Supply;
+use watch::Watch;
+
+/// Starts the monitor, and has it start the first worker threads.
+///
+/// # Errors
+/// When the system refuses the monitor or one of the first threads (one per processor); nothing runs then.
+pub fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Result<()> {
+    let (report, first_threads) = mpsc::channel();
+    let monitor = Monitor::new(Arc::clone(pool), Arc::clone(scheduler));
+    let name = format!("{}-mon", pool.config.thread_name);
+    thread::Builder::new().name(name).spawn(move || monitor.run(&report))?;
+    match first_threads.recv() {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            // Nothing is left running: the threads that did start have nothing to do and end at once.
+            pool.await_closed(Duration::from_secs(5));
+            Err(error)
+        }
+        Err(mpsc::RecvError) => Err(io::Error::other("the monitor thread ended before it started a worker thread")),
+    }
+}
+
+/// What one round over the processors came to.
+#[derive(Debug, Default)]
+struct Round {
+    /// Something was retaken, fired or started.
+    eventful: bool,
+    /// A verdict needs a second look soon.
+    look_again: bool,
+}
+
+struct Monitor {
+    pool: Arc<Pool>,
+    scheduler: Arc<dyn Scheduler>,
+    watches: Vec<Watch>,
+    /// Threads that compute without the processor that was taken from them, with the poll that they do so in.
+    computing: Vec<(Arc<ThreadRecord>, u64)>,
+    rhythm: Rhythm,
+    stalls: Stalls,
+    supply: Supply,
+    attempts: Attempts,
+}
+
+impl Monitor {
+    fn new(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>) -> Self {
+        let now = Instant::now();
+        Self {
+            watches: (0..pool.processors()).map(|_| Watch::new(now)).collect(),
+            pool,
+            scheduler,
+            computing: Vec::new(),
+            rhythm: Rhythm::new(),
+            stalls: Stalls::default(),
+            supply: Supply::new(),
+            attempts: Attempts::new(now),
+        }
+    }
+
+    fn run(mut self, report: &mpsc::Sender<io::Result<()>>) {
+        kernel::set_precise_sleep();
+        SignalMask::block_all();
+        self.pool.doze.adopt_current();
+        let started = self.start_first_threads();
+        let failed = started.is_err();
+        if failed {
+            self.pool.close(&*self.scheduler);
+        }
+        // The builder waits for this; that it hung up would mean that it panicked, and then nobody is there to be told.
+        let _ = report.send(started);
+        while !self.pool.is_closing() {
+            let round = self.round(Instant::now());
+            self.rest(&round);
+        }
+        self.close();
+    }
+
+    fn start_first_threads(&self) -> io::Result<()> {
+        for _ in 0..self.pool.processors() {
+            threads::start(&self.pool, &self.scheduler)?;
+        }
+        for _ in 0..self.pool.config.reserve() {
+            if let Err(error) = threads::start(&self.pool, &self.scheduler) {
+                tracing::warn!(%error, "no spare threads are kept ready: the system refuses them");
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    // ---- one round --------------------------------------------------------------------------------------------------
+
+    fn round(&mut self, now: Instant) -> Round {
+        let mut round = Round::default();
+        self.computing.retain(|(thread, poll)| thread.polls.get() == *poll && thread.words.observe().is_lent());
+        for processor in 0..self.watches.len() {
+            self.look_at(processor, now, &mut round);
+        }
+        self.stalls.warn_of_early_ones(self.pool.config.handoff_after, self.pool.counters(), now);
+        self.scheduler.fire_overdue();
+        round.eventful |= self.supply.provide(&self.pool, &self.scheduler, now);
+        round
+    }
+
+    fn look_at(&mut self, processor: usize, now: Instant, round: &mut Round) {
+        let Some((thread, seq)) = self.lent(processor) else {
+            self.watches[processor].forget();
+            return;
+        };
+        let unmoved = self.watches[processor].update(&thread, seq, now);
+        let mut seen = self.observe(processor, seq, now);
+        if seen.work_waits && !seen.processor_idle && seen.declared {
+            round.look_again = true;
+        }
+        if seen.work_waits && seen.processor_idle && unmoved {
+            // A thread keeps a batch of events to itself at first; this one is held up with it.
+            self.pool.wake_for_waiting(&*self.scheduler);
+        }
+        let mut verdict = judge(&seen);
+        if verdict == Verdict::AskKernel {
+            seen.kernel = self.watches[processor].ask_kernel(&thread);
+            match seen.kernel {
+                Some(_) => verdict = judge(&seen),
+                None => round.look_again = true,
+            }
+        }
+        match verdict {
+            Verdict::Leave | Verdict::AskKernel => {}
+            Verdict::AskYield => thread.words.ask_yield(),
+            Verdict::Retake(reason) => {
+                round.eventful |= self.retake(processor, &thread, seq, reason, now);
+            }
+        }
+    }
+
+    /// Who has lent `processor`.
+    fn lent(&self, processor: usize) -> Option<(Arc<ThreadRecord>, Seq)> {
+        let slot = self.pool.holders[processor].load(Ordering::Relaxed);
+        let thread = self.pool.roster.get(slot)?;
+        let seq = thread.words.observe();
+        (seq.is_lent() && thread.words.processor() == processor as u32).then_some((thread, seq))
+    }
+
+    fn observe(&self, processor: usize, seq: Seq, now: Instant) -> Observation {
+        let watch = &self.watches[processor];
+        Observation {
+            declared: seq.is_declared(),
+            unmoved: watch.unmoved(now),
+            in_poll: watch.in_poll(now),
+            work_waits: self.scheduler.work_waits_behind(processor),
+            processor_idle: !self.pool.idle.is_empty() && !self.scheduler.hides_work(processor),
+            kernel: None,
+            computing_without: self.computing.len(),
+            computing_limit: self.pool.processors(),
+            handoff_after: self.pool.config.handoff_after,
+        }
+    }
+
+    fn retake(&mut self, processor: usize, thread: &Arc<ThreadRecord>, seq: Seq, reason: Reason, now: Instant) -> bool {
+        let site = thread.words.site();
+        if reason == Reason::Computing {
+            thread.words.ask_yield();
+        }
+        match thread.words.retake(seq, processor as u32) {
+            Retake::Moved => return false,
+            Retake::Taken => {}
+        }
+        self.pool.counters().retakes.raise();
+        self.pool.counters().handoffs.raise();
+        let unmoved = self.watches[processor].unmoved(now);
+        self.watches[processor].forget();
+        tracing::debug!(processor, ?reason, ?unmoved, "retake");
+        self.pool.release(Lease::new(processor as u32), &*self.scheduler);
+        if matches!(reason, Reason::Computing | Reason::Blocked | Reason::BlockedEarly) {
+            self.rhythm.stalled();
+        }
+        match reason {
+            Reason::WorkWaits | Reason::LongCall => predictor::learn_retaken(site),
+            Reason::Computing => self.computing.push((Arc::clone(thread), thread.polls.get())),
+            // After the release: the subscriber may want a lock that the blocked task holds.
+            Reason::Blocked => self.stalls.warn(thread, unmoved, self.pool.counters(), now),
+            Reason::BlockedEarly => self.stalls.note_early(thread, seq, now - unmoved),
+            Reason::Shutdown => {}
+        }
+        true
+    }
+}

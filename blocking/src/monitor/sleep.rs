@@ -1,0 +1,118 @@
+//! How does the monitor rest between two rounds, and what does it do for others meanwhile?
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::rhythm::{self, Seen};
+use super::{Monitor, Round};
+use crate::fence;
+use crate::verdict::SECOND_LOOK;
+use crate::wakefulness::Depth;
+
+/// Busy threads look at epoll every few dozen polls. Only when none has for this long does the monitor stand in: each event that it fetches goes through the inject queue.
+const PATIENCE_WITH_POLLERS: Duration = Duration::from_millis(1);
+
+/// When a worker thread last polled, or tried to.
+#[derive(Debug)]
+pub(super) struct Attempts {
+    count: u64,
+    seen_at: Instant,
+}
+
+impl Attempts {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { count: 0, seen_at: now }
+    }
+
+    /// Whether none has come for a while; `count` is how many there were by now.
+    fn are_overdue(&mut self, count: u64, has_poller: bool, now: Instant) -> bool {
+        let tried = std::mem::replace(&mut self.count, count) != count;
+        if tried || has_poller {
+            self.seen_at = now;
+        }
+        now - self.seen_at >= PATIENCE_WITH_POLLERS
+    }
+}
+
+impl Monitor {
+    /// Sleeps until the next round is due.
+    pub(super) fn rest(&mut self, round: &Round) {
+        let has_poller = self.scheduler.has_poller();
+        // While nobody polls, a timer or a socket is work that nobody sees.
+        let unpolled = self.scheduler.needs_poller() && !has_poller;
+        let overdue = self.attempts.are_overdue(self.scheduler.poll_attempts(), has_poller, Instant::now());
+        let all_idle = self.pool.idle.is_full();
+        let work_waits = unpolled || self.scheduler.work_waits();
+        let sleep = self.rhythm.after(Seen { eventful: round.eventful, all_idle, work_waits });
+        let sleep = if round.look_again { SECOND_LOOK } else { sleep };
+        if unpolled && (overdue || all_idle) && self.stand_in(sleep) {
+            return;
+        }
+        self.send_for_poller();
+        let depth = match () {
+            () if self.may_sleep_deeply() => Depth::Deep,
+            () if sleep > rhythm::BRIEF => Depth::Nap,
+            () => Depth::Brief,
+        };
+        self.pool.doze.settle_down(depth);
+        match depth {
+            Depth::Deep if self.may_sleep_deeply() => self.pool.doze.sleep(self.next_trim()),
+            Depth::Deep => {}
+            Depth::Nap if self.call_holds_work_up() => self.pool.doze.sleep(Some(Instant::now() + SECOND_LOOK)),
+            Depth::Nap | Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
+        }
+        if self.pool.doze.wake_up() {
+            self.rhythm.kicked();
+        }
+    }
+
+    fn may_sleep_deeply(&self) -> bool {
+        self.rhythm.is_ready_for_deep_sleep()
+            && self.pool.idle.is_full()
+            && !self.supply.is_short()
+            && !self.stalls.are_pending()
+            && !self.scheduler.work_waits()
+            && !self.pool.is_closing()
+            && self.scheduler.has_poller()
+    }
+
+    /// Whether a declared call is out with tasks behind it. If it began since the round, its thread found the monitor awake and did not kick it.
+    fn call_holds_work_up(&self) -> bool {
+        if self.pool.idle.is_full() {
+            return false;
+        }
+        // The monitor's half of the Dekker pair in `Worker::kick_for_work_behind`.
+        fence::heavy();
+        (0..self.watches.len())
+            .any(|processor| self.lent(processor).is_some_and(|(_, seq)| seq.is_declared()) && self.scheduler.work_waits_behind(processor))
+    }
+
+    fn next_trim(&self) -> Option<Instant> {
+        self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive)
+    }
+
+    /// Before it sleeps deeply: a thread that is no worker may arm a timer meanwhile, and only a poller would hear of it. There is none if the
+    /// last one went into a long call while nothing was pending.
+    fn send_for_poller(&self) {
+        if self.rhythm.is_ready_for_deep_sleep() && !self.scheduler.has_poller() && self.pool.spares.len() > 0 {
+            self.pool.send_for_poller(&*self.scheduler);
+        }
+    }
+
+    /// While no worker thread polls, waits in epoll instead of sleeping.
+    fn stand_in(&mut self, limit: Duration) -> bool {
+        self.pool.monitor_polls.store(true, Ordering::SeqCst);
+        self.pool.doze.settle_down(Depth::Nap);
+        // A kick from before `settle_down` interrupted nothing.
+        let polled = !self.pool.doze.is_kicked() && self.scheduler.stand_in(limit);
+        self.pool.monitor_polls.store(false, Ordering::SeqCst);
+        if self.pool.answer_summons() {
+            self.pool.report_starved(&*self.scheduler);
+        }
+        let kicked = self.pool.doze.wake_up();
+        if kicked {
+            self.rhythm.kicked();
+        }
+        polled || kicked
+    }
+}
