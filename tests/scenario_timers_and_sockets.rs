@@ -1,6 +1,6 @@
 //! Do timers and sockets stay alive while threads are stuck? Scenarios 2b, 7, 8 and 15 of the list in README.md.
 //!
-//! Times as in scenario_handoff.rs: the best of a few rounds against what is promised, every round against what only a failure exceeds.
+//! Times are the best of some rounds against what is promised.
 #![cfg(all(feature = "time", feature = "net"))]
 
 #[path = "support/alone.rs"]
@@ -25,9 +25,8 @@ use latch::Latch;
 use watchdog::Watchdog;
 
 const NEVER: Duration = Duration::from_secs(20);
-/// The monitor looks at least every 10 ms, and an undeclared poll must be 10 ms old if nobody waits in a queue.
-const PROMISED: Duration = Duration::from_millis(30);
-const ROUNDS: usize = 5;
+/// A machine that others share may put a thread off for longer than what is promised, but not every time.
+const ROUNDS: usize = 20;
 
 fn runtime(processors: usize) -> (Runtime, Watchdog) {
     let runtime = Builder::new().processors(processors).build().unwrap();
@@ -85,22 +84,34 @@ fn timer_lateness(runtime: &Runtime, how: Stuck) -> Duration {
     stuck.into_iter().map(|task| block_on(task).unwrap()).min().unwrap()
 }
 
-/// Measures beside every way to be stuck, on one processor and on two.
-fn keeps_the_promise(measure: fn(&Runtime, Stuck) -> Duration) {
+/// Measures beside every way to be stuck, on one processor and on two, until the promise is kept once.
+fn keeps_the_promise(measure: fn(&Runtime, Stuck) -> Duration, promised: fn(Stuck) -> Duration) {
     let _alone = alone();
     for processors in [1, 2] {
         let (runtime, _watchdog) = runtime(processors);
         for how in ALL {
-            let best = (0..ROUNDS).map(|_| measure(&runtime, how)).min().unwrap();
-            println!("P = {processors}, {how:?}: {best:?}");
-            assert!(best < PROMISED, "P = {processors}, {how:?}: {best:?} at best");
+            let promised = promised(how);
+            let rounds: Vec<_> = (0..ROUNDS)
+                .map(|_| measure(&runtime, how))
+                .scan(false, |kept, time| (!std::mem::replace(kept, time < promised)).then_some(time))
+                .collect();
+            println!("P = {processors}, {how:?}: {rounds:?}");
+            assert!(rounds.iter().any(|time| *time < promised), "P = {processors}, {how:?}: {rounds:?}, {promised:?} are promised");
         }
     }
 }
 
+/// A thread that computes is on a CPU, and another must be given a share of that first: two threads on two CPUs wait for the kernel's scheduler.
+const BESIDE_COMPUTING: Duration = Duration::from_millis(30);
+
 #[test]
 fn a_timer_of_a_stuck_processor_fires() {
-    keeps_the_promise(timer_lateness);
+    keeps_the_promise(timer_lateness, |how| match how {
+        Stuck::Declared | Stuck::DeclaredLong => Duration::from_millis(1),
+        // The monitor looks every 4 ms.
+        Stuck::Undeclared => Duration::from_millis(5),
+        Stuck::Computing => BESIDE_COMPUTING,
+    });
 }
 
 /// How long a byte takes from outside to a task, while the task that was woken last by the poller is stuck until it arrives.
@@ -143,7 +154,12 @@ fn socket_latency(runtime: &Runtime, how: Stuck) -> Duration {
 
 #[test]
 fn a_socket_is_served_while_the_last_poller_is_stuck() {
-    keeps_the_promise(socket_latency);
+    keeps_the_promise(socket_latency, |how| match how {
+        Stuck::Declared | Stuck::DeclaredLong => Duration::from_millis(1),
+        // Two looks of up to a millisecond, half a millisecond apart at least.
+        Stuck::Undeclared => Duration::from_millis(3),
+        Stuck::Computing => BESIDE_COMPUTING,
+    });
 }
 
 #[test]

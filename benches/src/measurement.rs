@@ -43,6 +43,7 @@ metrics! {
     NsPerCall = "ns_per_call", "ns", Lower;
     OverRaw = "over_raw", "ns", Lower;
     NsPerOp = "ns_per_op", "ns", Lower;
+    OfRaw = "of_raw", "%", Higher;
     NsPerTask = "ns_per_task", "ns", Lower;
     NsPerPair = "ns_per_pair", "ns", Lower;
     NsPerMsg = "ns_per_msg", "ns", Lower;

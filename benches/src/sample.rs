@@ -50,6 +50,10 @@ impl Sorted {
         self.0[rank - 1]
     }
 
+    pub(crate) fn median(&self) -> Duration {
+        self.percentile(50)
+    }
+
     pub(crate) fn max(&self) -> Duration {
         self.percentile(100)
     }

@@ -75,8 +75,8 @@ impl Assignment<'_> {
         with_runtime!(self, R of [Handover, HandoverBip, Tokio, TokioBip, TokioInline, Smol, Std] => match self.workload {
             "syscall_fast" => self.report::<R>(syscall::fast::<R>()),
             "syscall_yield" => self.report::<R>(syscall::yielding::<R>()),
-            "pread_4k_1" => self.report::<R>(file::pread::<R>(1)),
-            "pread_4k_8" => self.report::<R>(file::pread::<R>(8)),
+            "pread_4k_1" => self.report::<R>(file::pread::<R>()),
+            "pread_4k_8" => self.report::<R>(file::preads::<R>()),
             "handoff" => self.report::<R>(handoff::measure::<R>()),
             "storm" => self.report::<R>(storm::long::<R>()),
             "storm_short" => self.report::<R>(storm::short::<R>()),

@@ -148,10 +148,18 @@ where
 {
     with_current(|worker| {
         let Some(worker) = worker else { return Poll::Ready(f()) };
-        if worker.should_step_aside() {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if site.is_known_short() && worker.is_undisturbed() {
+            return Poll::Ready(worker.call_short(site, f));
         }
-        Poll::Ready(worker.call(site, site.is_long(), f))
+        if steps_aside(worker, cx) { Poll::Pending } else { Poll::Ready(worker.call(site, site.is_long(), f)) }
     })
+}
+
+#[cold]
+fn steps_aside(worker: &Worker, cx: &Context<'_>) -> bool {
+    let aside = worker.should_step_aside();
+    if aside {
+        cx.waker().wake_by_ref();
+    }
+    aside
 }

@@ -104,8 +104,8 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
 
 // ---- kick against settle_down --------------------------------------------------------------------------------------
 
-/// Given a monitor that found nothing to do; when it naps while a task is submitted beside lent processors; then it sees the task or is
-/// woken.
+/// Given a monitor that found nothing to do; when it naps while a task is submitted beside lent processors, or while a call is declared with tasks behind it; then it
+/// sees that or is woken.
 fn nap_against_submit<W: Word>() {
     loom::model(|| {
         let shared = Arc::new((W::new(), AtomicBool::new(false)));
@@ -114,7 +114,7 @@ fn nap_against_submit<W: Word>() {
             move || {
                 let (word, task) = &*shared;
                 task.store(true, Ordering::Relaxed);
-                // As in `IdleSet::len_after_push`, which the submitter asks first.
+                // As in `IdleSet::len_after_push`, which the submitter asks first; the caller has its light fence here, the monitor its heavy one after `settle_down`.
                 fence(Ordering::SeqCst);
                 word.is_dozing() && word.kick() == Kick::Wake
             }

@@ -16,8 +16,9 @@ use crate::registrations::Registrations;
 pub(crate) const WAKER: Token = Token(usize::MAX);
 const ALARM: Token = Token(usize::MAX - 1);
 
-/// Events fetched by one call: what a run queue of the executor takes. More than this stay in the kernel, which hands them out in turns.
-const EVENTS: usize = 256;
+/// Events fetched by one call. More than this stay in the kernel, which hands them out in turns. Half of the executor's run queue: a thread that looks while its queue is
+/// half empty can then take all of them without overflow (`tcp_echo_512`: a p99 of 8 ms instead of 17 with twice as many).
+const EVENTS: usize = 128;
 
 /// Epoll, and what only the holder of the poller's role touches.
 #[derive(Debug)]

@@ -88,6 +88,7 @@ impl File {
         self.std.take().expect("a `File` holds its file until it is dropped")
     }
 
+    #[inline]
     fn std(&self) -> &std::fs::File {
         self.std.as_ref().expect("a `File` holds its file until it is dropped")
     }
@@ -188,21 +189,26 @@ impl Drop for File {
     }
 }
 
+// Inlined into the user's loop, for the reason that `blocking` is: every frame between it and the system call costs 10 ns.
 impl AsyncRead for &File {
+    #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         inline(cx, || uninterrupted(|| self.std().read(buffer)))
     }
 
+    #[inline]
     fn poll_read_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
         inline(cx, || uninterrupted(|| self.std().read_vectored(buffers)))
     }
 }
 
 impl AsyncWrite for &File {
+    #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         inline(cx, || uninterrupted(|| self.std().write(buffer)))
     }
 
+    #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         inline(cx, || uninterrupted(|| self.std().write_vectored(buffers)))
     }
@@ -226,20 +232,24 @@ impl AsyncSeek for &File {
 }
 
 impl AsyncRead for File {
+    #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_read(cx, buffer)
     }
 
+    #[inline]
     fn poll_read_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
     }
 }
 
 impl AsyncWrite for File {
+    #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_write(cx, buffer)
     }
 
+    #[inline]
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
     }
@@ -290,6 +300,7 @@ impl fmt::Debug for File {
 }
 
 /// Makes the call again for as long as a signal interrupts it; see signal(7).
+#[inline]
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

@@ -138,7 +138,7 @@ impl Monitor {
         };
         let unmoved = self.watches[processor].update(&thread, seq, now);
         let mut seen = self.observe(processor, seq, now);
-        if seen.work_waits && !seen.processor_idle && seen.declared {
+        if seen.work_waits && !seen.processor_idle && seen.declared && !self.watches[processor].is_restless() {
             round.look_again = true;
         }
         if seen.work_waits && seen.processor_idle && unmoved {

@@ -11,7 +11,7 @@ const SHORTEST: Duration = Duration::from_micros(50);
 pub(super) const BRIEF: Duration = Duration::from_millis(1);
 /// The longest sleep while tasks wait, or timers and sockets for which nobody polls. A call that is declared kicks the monitor out of it; one that is not is found this
 /// much later at worst.
-const LONGEST_BESIDE_WORK: Duration = Duration::from_millis(4);
+pub(super) const LONGEST_BESIDE_WORK: Duration = Duration::from_millis(4);
 /// The longest sleep that has a limit.
 const LONGEST: Duration = Duration::from_millis(10);
 /// It is alert for so many rounds after a kick.
@@ -54,7 +54,7 @@ impl Rhythm {
         self.idle_rounds = if seen.all_idle { self.idle_rounds + 1 } else { 0 };
         self.sleep = match () {
             () if seen.eventful => SHORTEST,
-            () if self.wary > 0 => (self.sleep * 2).min(BRIEF),
+            () if self.is_wary() => (self.sleep * 2).min(BRIEF),
             () if seen.all_idle => LONGEST,
             () if self.alert > 0 => (self.sleep * 2).min(BRIEF),
             () if seen.work_waits => (self.sleep * 2).min(LONGEST_BESIDE_WORK),
@@ -75,9 +75,14 @@ impl Rhythm {
         self.wary = WARY_AFTER_STALL;
     }
 
+    /// Whether a thread was held up lately.
+    pub(super) fn is_wary(&self) -> bool {
+        self.wary > 0
+    }
+
     /// Whether everything has been idle for long enough to sleep without limit.
     pub(super) fn is_ready_for_deep_sleep(&self) -> bool {
-        self.idle_rounds >= BEFORE_DEEP && self.wary == 0
+        self.idle_rounds >= BEFORE_DEEP && !self.is_wary()
     }
 }
 

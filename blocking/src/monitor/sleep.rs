@@ -45,7 +45,7 @@ impl Monitor {
         let work_waits = unpolled || self.scheduler.work_waits();
         let sleep = self.rhythm.after(Seen { eventful: round.eventful, all_idle, work_waits });
         let sleep = if round.look_again { SECOND_LOOK } else { sleep };
-        if unpolled && (overdue || all_idle) && self.stand_in(sleep) {
+        if unpolled && (overdue || all_idle || self.rhythm.is_wary()) && self.stand_in(sleep) {
             return;
         }
         self.send_for_poller();
@@ -58,8 +58,8 @@ impl Monitor {
         match depth {
             Depth::Deep if self.may_sleep_deeply() => self.pool.doze.sleep(self.next_trim()),
             Depth::Deep => {}
-            Depth::Nap if self.call_holds_work_up() => self.pool.doze.sleep(Some(Instant::now() + SECOND_LOOK)),
-            Depth::Nap | Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
+            Depth::Nap => self.pool.doze.sleep(Some(Instant::now() + self.shortened(sleep))),
+            Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
         }
         if self.pool.doze.wake_up() {
             self.rhythm.kicked();
@@ -76,7 +76,16 @@ impl Monitor {
             && self.scheduler.has_poller()
     }
 
-    /// Whether a declared call is out with tasks behind it. If it began since the round, its thread found the monitor awake and did not kick it.
+    /// The second look before a nap: who came since the round found the monitor awake and did not kick it.
+    fn shortened(&self, sleep: Duration) -> Duration {
+        match () {
+            () if self.call_holds_work_up() => rhythm::BRIEF,
+            () if self.scheduler.work_waits() => sleep.min(rhythm::LONGEST_BESIDE_WORK),
+            () => sleep,
+        }
+    }
+
+    /// Whether a declared call is out with tasks behind it.
     fn call_holds_work_up(&self) -> bool {
         if self.pool.idle.is_full() {
             return false;
