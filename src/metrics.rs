@@ -52,6 +52,26 @@ impl RuntimeMetrics {
         self.shared.pool().counters().runs_without_processor.get()
     }
 
+    /// Blocking calls that were handed off and have not returned.
+    pub fn calls_out(&self) -> usize {
+        self.shared.pool().admission().out()
+    }
+
+    /// Blocking calls that wait now, before they start, because `max_blocking_threads` are out.
+    pub fn calls_waiting(&self) -> usize {
+        self.shared.pool().admission().waiting()
+    }
+
+    /// Blocking calls that had to wait so.
+    pub fn admission_waits(&self) -> u64 {
+        self.shared.pool().counters().admission_waits.get()
+    }
+
+    /// Calls that were let in beyond the limit, because none had returned for a second.
+    pub fn admission_breaks(&self) -> u64 {
+        self.shared.pool().counters().breaks.get()
+    }
+
     /// Worker threads alive now; the monitor is not counted.
     pub fn threads(&self) -> usize {
         self.shared.pool().threads()
@@ -108,6 +128,10 @@ impl fmt::Debug for RuntimeMetrics {
             .field("retakes", &self.retakes())
             .field("stalls", &self.stalls())
             .field("runs_without_processor", &self.runs_without_processor())
+            .field("calls_out", &self.calls_out())
+            .field("calls_waiting", &self.calls_waiting())
+            .field("admission_waits", &self.admission_waits())
+            .field("admission_breaks", &self.admission_breaks())
             .field("threads", &self.threads())
             .field("spare_threads", &self.spare_threads())
             .field("threads_started", &self.threads_started())

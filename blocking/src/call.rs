@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::predictor::{Hint, Site};
-use crate::worker::{Worker, with_current};
+use crate::worker::{Place, Worker, with_current};
 
 /// Runs `f`, a call that may block, as part of the running task.
 ///
@@ -21,6 +21,9 @@ use crate::worker::{Worker, with_current};
 /// other tasks go on.
 ///
 /// Outside a runtime it just runs `f`.
+///
+/// While [`max_blocking_threads`](crate::Config::max_blocking_threads) calls are out, one that is expected to be long waits for its turn before it starts, in the order of arrival
+/// and without a thread.
 ///
 /// # Panics
 /// When `f` panics, and when it is polled again after it was ready.
@@ -33,7 +36,7 @@ pub fn blocking<F, T>(f: F) -> Blocking<F>
 where
     F: FnOnce() -> T,
 {
-    Blocking { call: Some(f), location: Location::caller(), hint: None, waited: false }
+    Blocking { call: Some(f), location: Location::caller(), hint: None, waited: false, place: None }
 }
 
 /// The future of [`blocking`].
@@ -45,6 +48,8 @@ pub struct Blocking<F> {
     hint: Option<Hint>,
     /// It has let others go first; it does so once, or a foreign executor inside a task would spin.
     waited: bool,
+    /// Its place in the queue, while `max_blocking_threads` calls are out.
+    place: Option<Place>,
 }
 
 impl<F> Blocking<F> {
@@ -109,6 +114,12 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        // Who was admitted goes, even if its site has been found short meanwhile: the place is counted, and given back at the return.
+        let long = long || self.place.is_some();
+        if long && worker.poll_enter(&mut self.place, cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.place = None;
         Poll::Ready(worker.call(site, long, self.take()))
     }
 }

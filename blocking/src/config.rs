@@ -96,11 +96,6 @@ impl Config {
     pub(crate) fn keep(&self) -> usize {
         self.processors + self.reserve()
     }
-
-    /// No more worker threads than this: every processor has one, besides those that are out in calls.
-    pub(crate) fn thread_limit(&self) -> usize {
-        self.max_blocking_threads.saturating_add(self.processors)
-    }
 }
 
 /// What the builder's thread had that worker threads shall have too.

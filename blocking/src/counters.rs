@@ -50,6 +50,10 @@ pub struct Counters {
     pub runs_without_processor: Counter,
     /// Times that a thread parked, as a spare or as the poller.
     pub parks: Counter,
+    /// Calls that waited for others to return before they started: `max_blocking_threads` were out.
+    pub admission_waits: Counter,
+    /// Calls that were let in beyond that limit, because none returned.
+    pub breaks: Counter,
     /// Times that the monitor was kicked out of a doze.
     pub kicks: Counter,
     /// Polls of worker threads that have ended.

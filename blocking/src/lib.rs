@@ -9,6 +9,7 @@
 #![doc = include_str!("../HANDOFF.md")]
 #![deny(unsafe_code)]
 
+pub mod admission;
 pub mod idle_set;
 pub mod lease;
 pub mod record;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::admission::Admission;
 use crate::config::{Config, Heritage};
 use crate::counters::Counters;
 use crate::doze::Doze;
@@ -33,6 +34,7 @@ pub struct Pool {
     pub(crate) searchers: Searchers,
     pub(crate) doze: Doze,
     pub(crate) roster: Roster,
+    pub(crate) admission: Admission,
     /// A wake-up found no spare: the monitor shall make one.
     starved: AtomicBool,
     /// The monitor stands in for the poller, so a kick must interrupt it there.
@@ -51,6 +53,7 @@ impl Pool {
         crate::fence::register();
         crate::kernel::probe_proc();
         let processors = config.processors;
+        let admission = Admission::new(config.max_blocking_threads);
         let idle = IdleSet::new(processors);
         idle.fill();
         Arc::new(Self {
@@ -62,6 +65,7 @@ impl Pool {
             searchers: Searchers::default(),
             doze: Doze::default(),
             roster: Roster::default(),
+            admission,
             starved: AtomicBool::new(false),
             monitor_polls: AtomicBool::new(false),
             summons: AtomicBool::new(false),
@@ -95,6 +99,16 @@ impl Pool {
     /// Worker threads alive now.
     pub fn threads(&self) -> usize {
         self.roster.alive()
+    }
+
+    /// The gate in front of blocking calls.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// No more worker threads than this: every processor has one, besides those that are out in calls.
+    pub(crate) fn thread_limit(&self) -> usize {
+        self.config.max_blocking_threads.max(self.admission.out()).saturating_add(self.config.processors)
     }
 
     /// Polls made so far by all worker threads.

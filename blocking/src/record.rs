@@ -70,6 +70,11 @@ impl Mode {
     pub fn is_lent(self) -> bool {
         self.0 & LENT != 0
     }
+
+    /// A declared call is out.
+    pub fn is_declared(self) -> bool {
+        self.0 & MODE == DECLARED
+    }
 }
 
 /// What [`Record::reclaim`] found.
@@ -271,7 +276,8 @@ impl Record {
     }
 
     /// Tries to take `processor`, which the thread lent at `seq`. Only the monitor may call it: it is the only retaker.
-    pub fn retake(&self, seq: Seq, processor: u32) -> Retake {
+    /// `taken` is called when that is certain, before the thread can know it.
+    pub fn retake(&self, seq: Seq, processor: u32, taken: impl FnOnce()) -> Retake {
         debug_assert!(seq.is_lent());
         // A request still TAKEN is the mark of an earlier retake that its thread has not found yet; then it holds nothing.
         // Acquire on success: pairs with the owner's Release of NONE.
@@ -283,6 +289,9 @@ impl Record {
         // Release in `bind`, so the `seq` read after it is not older than the one at which the thread got this processor.
         let bound = self.processor.load(Ordering::Acquire) == processor;
         let unmoved = bound && self.seq.load(Ordering::Acquire) == seq.0;
+        if unmoved {
+            taken();
+        }
         // Release: the verdict carries what the monitor did before it.
         self.request.store(if unmoved { TAKEN } else { NONE }, Ordering::Release);
         if unmoved { Retake::Taken } else { Retake::Moved }

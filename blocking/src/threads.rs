@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{io, thread};
 
+use crate::admission::Admission;
 use crate::counters::Counter;
 use crate::kernel::{self, KernelThread};
 use crate::parker::Parker;
@@ -28,6 +29,8 @@ pub(crate) struct ThreadRecord {
     parker: Parker,
     kernel: OnceLock<KernelThread>,
     leave: AtomicBool,
+    /// The call that it is in counts as one that is out. Set by its own thread or by a retake, cleared by its own thread.
+    counted: AtomicBool,
     task: AtomicU64,
     spawned_at: AtomicPtr<Location<'static>>,
 }
@@ -52,6 +55,7 @@ impl ThreadRecord {
             parker: Parker::default(),
             kernel: OnceLock::new(),
             leave: AtomicBool::new(false),
+            counted: AtomicBool::new(false),
             task: AtomicU64::new(0),
             spawned_at: AtomicPtr::default(),
         }
@@ -90,6 +94,31 @@ impl ThreadRecord {
     pub(crate) fn dismiss(&self) {
         self.leave.store(true, Ordering::Relaxed);
         self.parker.unpark();
+    }
+
+    /// Counts its call as out, unless it is counted.
+    pub(crate) fn count_call(&self, admission: &Admission) {
+        // Relaxed: the thread sees a retake's store behind the verdict's Release.
+        if !self.counted.swap(true, Ordering::Relaxed) {
+            admission.enter_anyway();
+        }
+    }
+
+    /// The same for a call that the admission has counted by itself.
+    pub(crate) fn note_counted(&self) {
+        self.counted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// Its call is over.
+    pub(crate) fn uncount_call(&self, admission: &Admission) {
+        if self.counted.load(Ordering::Relaxed) {
+            self.counted.store(false, Ordering::Relaxed);
+            admission.leave();
+        }
     }
 
     pub(crate) fn is_dismissed(&self) -> bool {

@@ -15,8 +15,10 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::admission::Ticket;
 use crate::fence;
 use crate::lease::Lease;
 use crate::pool::Pool;
@@ -58,6 +60,21 @@ pub struct Worker {
     kicked: Cell<bool>,
     /// This poll has stepped aside once: it is not asked again, or a foreign executor inside it would spin.
     stepped_aside: Cell<bool>,
+}
+
+/// A future's place in the queue for calls, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pool: Arc<Pool>,
+    ticket: Option<Ticket>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.pool.admission.give_back(ticket);
+        }
+    }
 }
 
 /// Calls `act` with the worker that the calling thread is, if it is one of any runtime.
@@ -184,6 +201,8 @@ impl Worker {
         };
         if lease.is_none() {
             self.pool.counters().runs_without_processor.raise();
+            // A nested entry may have noticed the loss, and the end of the call not.
+            self.thread.uncount_call(&self.pool.admission);
         }
         (lease, result)
     }
@@ -335,9 +354,40 @@ impl Worker {
         let result = call();
         drop(settle);
         if self.words().is_contested() {
-            self.regain();
+            self.return_overtaken();
         }
         result
+    }
+
+    /// The monitor took the processor during a call, or is about to.
+    #[cold]
+    fn return_overtaken(&self) {
+        self.regain();
+        if !self.words().mode().is_declared() {
+            self.thread.uncount_call(&self.pool.admission);
+        }
+    }
+
+    /// Waits for a place among the calls that are out. Within a call that has one there is no need to.
+    pub(crate) fn poll_enter(&self, place: &mut Option<Place>, cx: &Context<'_>) -> Poll<()> {
+        if place.as_ref().is_some_and(|place| !Arc::ptr_eq(&place.pool, &self.pool)) {
+            // The future has moved here from another runtime.
+            *place = None;
+        }
+        let mut ticket = place.as_mut().and_then(|place| place.ticket.take());
+        if ticket.is_none() && self.thread.is_counted() {
+            return Poll::Ready(());
+        }
+        let entered = self.pool.admission.poll_enter(&mut ticket, cx);
+        match (entered, place) {
+            (Poll::Ready(()), _) => self.thread.note_counted(),
+            (Poll::Pending, Some(place)) => place.ticket = ticket,
+            (Poll::Pending, none) => {
+                self.pool.counters().admission_waits.raise();
+                *none = Some(Place { pool: Arc::clone(&self.pool), ticket });
+            }
+        }
+        entered
     }
 
     /// At the first declared call of a poll: a dozing monitor would notice the tasks behind it too late.
@@ -365,8 +415,10 @@ impl Worker {
                 self.pool.send_for_poller(&*self.scheduler);
             }
         }
+        let nested = mode.is_declared();
+        self.thread.count_call(&self.pool.admission);
         let began = Instant::now();
-        let returned = Returned { worker: self, site, began };
+        let returned = Returned { worker: self, site, began, nested };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
         let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
         let result = call();
@@ -411,12 +463,17 @@ struct Returned<'a> {
     worker: &'a Worker,
     site: Site,
     began: Instant,
+    nested: bool,
 }
 
 impl Drop for Returned<'_> {
     fn drop(&mut self) {
         self.site.learn_return(self.began.elapsed());
         self.worker.regain();
+        // After that, so that whom this admits is woken with a processor at hand.
+        if !self.nested {
+            self.worker.thread.uncount_call(&self.worker.pool.admission);
+        }
     }
 }
 

@@ -52,7 +52,9 @@ impl Builder {
         self
     }
 
-    /// How many threads may be out in blocking calls at the same time. Default: 512.
+    /// How many blocking calls may be out at the same time, each on its thread. Default: 512. Only those count that were handed off: a call that returns within microseconds
+    /// takes no place. Further ones wait before they start, in the order of arrival, holding no thread. If none returns for a second while others wait, one more is let in,
+    /// for they may be waiting for each other.
     pub fn max_blocking_threads(mut self, count: usize) -> Self {
         self.config.max_blocking_threads = count;
         self

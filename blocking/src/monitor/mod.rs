@@ -81,7 +81,7 @@ impl Monitor {
             computing: Vec::new(),
             rhythm: Rhythm::new(),
             stalls: Stalls::default(),
-            supply: Supply::new(),
+            supply: Supply::new(now),
             attempts: Attempts::new(now),
         }
     }
@@ -127,6 +127,7 @@ impl Monitor {
         }
         self.stalls.warn_of_early_ones(self.pool.config.handoff_after, self.pool.counters(), now);
         self.scheduler.fire_overdue();
+        self.supply.break_deadlock(&self.pool, now);
         round.eventful |= self.supply.provide(&self.pool, &self.scheduler, now);
         round
     }
@@ -190,7 +191,13 @@ impl Monitor {
         if reason == Reason::Computing {
             thread.words.ask_yield();
         }
-        match thread.words.retake(seq, processor as u32) {
+        let declared = matches!(reason, Reason::WorkWaits | Reason::LongCall);
+        let count = || {
+            if declared {
+                thread.count_call(&self.pool.admission)
+            }
+        };
+        match thread.words.retake(seq, processor as u32, count) {
             Retake::Moved => return false,
             Retake::Taken => {}
         }

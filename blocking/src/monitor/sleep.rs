@@ -71,6 +71,7 @@ impl Monitor {
             && self.pool.idle.is_full()
             && !self.supply.is_short()
             && !self.stalls.are_pending()
+            && self.pool.admission.waiting() == 0
             && !self.scheduler.work_waits()
             && !self.pool.is_closing()
             && self.scheduler.has_poller()

@@ -10,7 +10,7 @@ use crate::threads;
 /// Between attempts to start a thread that the system refuses; doubles up to `LONGEST_BACKOFF`.
 const SHORTEST_BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(500);
-/// With every allowed thread out and tasks waiting, one more is made after this long: the calls may be waiting for each other.
+/// With every allowed thread out and tasks or calls waiting, one more is made or let in after this long: the calls may be waiting for each other.
 const BREAKER: Duration = Duration::from_secs(1);
 
 /// The making of threads, and what keeps it.
@@ -19,11 +19,31 @@ pub(super) struct Supply {
     starved_since: Option<Instant>,
     backoff: Duration,
     no_threads_before: Option<Instant>,
+    returns: u64,
+    /// When a call was last seen to have returned, or none to wait.
+    moved: Instant,
 }
 
 impl Supply {
-    pub(super) fn new() -> Self {
-        Self { starved_since: None, backoff: SHORTEST_BACKOFF, no_threads_before: None }
+    pub(super) fn new(now: Instant) -> Self {
+        Self { starved_since: None, backoff: SHORTEST_BACKOFF, no_threads_before: None, returns: 0, moved: now }
+    }
+
+    /// Lets one call in beyond the limit when others wait and none has returned for long.
+    pub(super) fn break_deadlock(&mut self, pool: &Pool, now: Instant) {
+        let admission = &pool.admission;
+        let returns = admission.returned();
+        if std::mem::replace(&mut self.returns, returns) != returns || admission.waiting() == 0 {
+            self.moved = now;
+        } else if now - self.moved >= BREAKER && admission.let_one_in() {
+            self.moved = now;
+            pool.counters().breaks.raise();
+            tracing::warn!(
+                out = admission.out(),
+                waiting = admission.waiting(),
+                "no blocking call has returned for {BREAKER:?} while others wait for max_blocking_threads; one more is let in"
+            );
+        }
     }
 
     /// A task waits for a thread.
@@ -57,7 +77,7 @@ impl Supply {
 
     /// How many of `missing` threads the settings allow.
     fn permitted(&self, missing: usize, pool: &Pool, now: Instant) -> usize {
-        let room = pool.config.thread_limit().saturating_sub(pool.roster.alive());
+        let room = pool.thread_limit().saturating_sub(pool.roster.alive());
         if room == 0 && self.starved_since.is_some_and(|since| now - since >= BREAKER) {
             tracing::warn!(
                 threads = pool.roster.alive(),
@@ -72,7 +92,9 @@ impl Supply {
         match threads::start(pool, scheduler) {
             Ok(()) => {
                 // It looks for work by itself before it parks.
-                *self = Self::new();
+                self.starved_since = None;
+                self.backoff = SHORTEST_BACKOFF;
+                self.no_threads_before = None;
                 true
             }
             Err(error) => {

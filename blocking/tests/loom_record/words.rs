@@ -61,7 +61,7 @@ impl Words for Record {
         Record::processor(self)
     }
     fn retake(&self, seq: Seq, processor: u32) -> Retake {
-        Record::retake(self, seq, processor)
+        Record::retake(self, seq, processor, || ())
     }
 }
 
