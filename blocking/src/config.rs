@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::kernel::SignalMask;
+use crate::stall::StallHook;
 
 /// More processors than this are a mistake in the caller's arithmetic, not a machine.
 pub const MAX_PROCESSORS: usize = 4096;
@@ -22,6 +23,8 @@ pub struct Config {
     pub thread_name: String,
     /// Stack size of worker threads in bytes; `None` is the standard library's choice.
     pub thread_stack_size: Option<usize>,
+    /// What is called with each report of a task that blocks without saying so, on a thread of its own.
+    pub on_stall: Option<StallHook>,
 }
 
 impl Default for Config {
@@ -33,6 +36,7 @@ impl Default for Config {
             thread_keep_alive: Duration::from_secs(10),
             thread_name: "handover".to_owned(),
             thread_stack_size: None,
+            on_stall: None,
         }
     }
 }
@@ -92,6 +96,16 @@ impl Config {
         (2 * self.processors).clamp(2, 8).min(self.max_blocking_threads)
     }
 
+    /// Lowers `max_blocking_threads` to what the system allows, so that calls wait in order instead of for threads that are refused. At least one call can be out.
+    pub(crate) fn respect(&mut self, threads_left: Option<usize>) {
+        let others = self.processors + self.reserve() + 1;
+        let allowed = threads_left.map_or(usize::MAX, |left| left.saturating_sub(others).max(1));
+        if allowed < self.max_blocking_threads {
+            tracing::info!(asked = self.max_blocking_threads, allowed, "max_blocking_threads is lowered to what the process limits leave");
+            self.max_blocking_threads = allowed;
+        }
+    }
+
     /// Spares that do not end after the keep-alive.
     pub(crate) fn keep(&self) -> usize {
         self.processors + self.reserve()
@@ -113,6 +127,20 @@ impl Heritage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn process_limits_are_respected() {
+        let lowered = |left| {
+            let mut config = Config { processors: 2, ..Config::default() };
+            config.respect(left);
+            config.max_blocking_threads
+        };
+        assert_eq!(lowered(None), 512);
+        assert_eq!(lowered(Some(10_000)), 512);
+        // Two processors, four spares, the monitor.
+        assert_eq!(lowered(Some(107)), 100);
+        assert_eq!(lowered(Some(3)), 1);
+    }
 
     #[test]
     fn a_bad_value_is_named() {

@@ -39,6 +39,8 @@ pub mod predictor;
 #[cfg(not(loom))]
 pub mod scheduler;
 #[cfg(not(loom))]
+pub mod stall;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
 pub mod threads;
 #[cfg(not(loom))]
@@ -49,6 +51,9 @@ mod doze;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "system calls on threads, clocks and signal masks")]
 mod kernel;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "system calls for the user and its limits")]
+mod limits;
 #[cfg(not(loom))]
 mod parker;
 #[cfg(not(loom))]
@@ -65,5 +70,7 @@ pub use pool::Pool;
 pub use predictor::{Hint, Site};
 #[cfg(not(loom))]
 pub use scheduler::Scheduler;
+#[cfg(not(loom))]
+pub use stall::{Stall, StallHook};
 #[cfg(not(loom))]
 pub use worker::Worker;

@@ -49,7 +49,8 @@ pub struct Pool {
 
 impl Pool {
     /// A pool without threads; [`monitor::start`](crate::monitor::start) makes them.
-    pub fn new(config: Config) -> Arc<Self> {
+    pub fn new(mut config: Config) -> Arc<Self> {
+        config.respect(crate::limits::threads_left());
         crate::fence::register();
         crate::kernel::probe_proc();
         let processors = config.processors;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handover_blocking::Config;
+use handover_blocking::{Config, Stall, StallHook};
 use handover_executor::Shared;
 use handover_reactor::Reactor;
 
@@ -55,6 +55,8 @@ impl Builder {
     /// How many blocking calls may be out at the same time, each on its thread. Default: 512. Only those count that were handed off: a call that returns within microseconds
     /// takes no place. Further ones wait before they start, in the order of arrival, holding no thread. If none returns for a second while others wait, one more is let in,
     /// for they may be waiting for each other.
+    ///
+    /// Where the process limits leave fewer threads (`RLIMIT_NPROC`, `pids.max` of a cgroup), that is the number; see getrlimit(2), cgroups(7).
     pub fn max_blocking_threads(mut self, count: usize) -> Self {
         self.config.max_blocking_threads = count;
         self
@@ -75,6 +77,21 @@ impl Builder {
     /// The stack size of worker threads in bytes. Default: the standard library's, 2 MiB.
     pub fn thread_stack_size(mut self, bytes: usize) -> Self {
         self.config.thread_stack_size = Some(bytes);
+        self
+    }
+
+    /// Calls `hook` with a report of each task that blocks its thread for longer than `handoff_after` without declaring it: what the `warn!` says, as a value. At most once a minute
+    /// for each spawn site, on a thread that does nothing else; reports wait while it is busy. A hook that panics is called again with the next one.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = handover::runtime::Builder::new()
+    ///     .on_stall(|stall| eprintln!("task {} (spawned at {}) blocks in {:?}", stall.task, stall.spawned_at, stall.wait_channel))
+    ///     .build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn on_stall(mut self, hook: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.config.on_stall = Some(StallHook::new(hook));
         self
     }
 

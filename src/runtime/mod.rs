@@ -10,6 +10,7 @@ use std::{fmt, io};
 
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, TryCurrentError};
+pub use handover_blocking::Stall;
 
 use crate::metrics::RuntimeMetrics;
 use crate::task::JoinHandle;

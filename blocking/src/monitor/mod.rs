@@ -125,7 +125,7 @@ impl Monitor {
         for processor in 0..self.watches.len() {
             self.look_at(processor, now, &mut round);
         }
-        self.stalls.warn_of_early_ones(self.pool.config.handoff_after, self.pool.counters(), now);
+        self.stalls.warn_of_early_ones(&self.pool, now);
         self.scheduler.fire_overdue();
         self.supply.break_deadlock(&self.pool, now);
         round.eventful |= self.supply.provide(&self.pool, &self.scheduler, now);
@@ -214,7 +214,7 @@ impl Monitor {
             Reason::WorkWaits | Reason::LongCall => predictor::learn_retaken(site),
             Reason::Computing => self.computing.push((Arc::clone(thread), thread.polls.get())),
             // After the release: the subscriber may want a lock that the blocked task holds.
-            Reason::Blocked => self.stalls.warn(thread, unmoved, self.pool.counters(), now),
+            Reason::Blocked => self.stalls.warn(thread, unmoved, &self.pool, now),
             Reason::BlockedEarly => self.stalls.note_early(thread, seq, now - unmoved),
             Reason::Shutdown => {}
         }

@@ -1,12 +1,15 @@
 //! Who is told of a task that blocks its thread without saying so, and when?
 
 use std::collections::HashMap;
-use std::panic::Location;
+use std::panic::{self, AssertUnwindSafe, Location};
 use std::sync::Arc;
+use std::sync::mpsc::{self, SendError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::counters::Counters;
+use crate::pool::Pool;
 use crate::record::Seq;
+use crate::stall::{Stall, StallHook};
 use crate::threads::ThreadRecord;
 
 /// One warning per spawn site in this time.
@@ -18,6 +21,7 @@ pub(super) struct Stalls {
     /// Polls that lost their processor to waiting tasks before it was time to warn, and since when they have been blocked.
     early: Vec<(Arc<ThreadRecord>, Seq, Instant)>,
     warned: HashMap<&'static Location<'static>, Instant>,
+    reporter: Reporter,
 }
 
 impl Stalls {
@@ -32,34 +36,70 @@ impl Stalls {
     }
 
     /// Warns of those that are still blocked when it is time.
-    pub(super) fn warn_of_early_ones(&mut self, handoff_after: Duration, counters: &Counters, now: Instant) {
+    pub(super) fn warn_of_early_ones(&mut self, pool: &Pool, now: Instant) {
         for (thread, seq, since) in std::mem::take(&mut self.early) {
             if thread.words.observe() != seq {
                 continue;
             }
-            if now - since >= handoff_after {
-                self.warn(&thread, now - since, counters, now);
+            if now - since >= pool.config.handoff_after {
+                self.warn(&thread, now - since, pool, now);
             } else {
                 self.early.push((thread, seq, since));
             }
         }
     }
 
-    /// Warns, unless its spawn site was warned of lately.
-    pub(super) fn warn(&mut self, thread: &ThreadRecord, blocked_for: Duration, counters: &Counters, now: Instant) {
-        counters.stalls.raise();
+    /// Warns and reports, unless that was done for the task's spawn site lately.
+    pub(super) fn warn(&mut self, thread: &ThreadRecord, blocked_for: Duration, pool: &Pool, now: Instant) {
+        pool.counters().stalls.raise();
         let Some(running) = thread.running() else { return };
         if self.warned.get(running.spawned_at).is_some_and(|last| now - *last < WARN_EVERY) {
             return;
         }
         self.warned.insert(running.spawned_at, now);
-        let channel = thread.kernel().and_then(|kernel| kernel.wait_channel());
+        let wait_channel = thread.kernel().and_then(|kernel| kernel.wait_channel());
+        let stall = Stall { task: running.task, spawned_at: running.spawned_at, blocked_for, thread: running.tid, wait_channel };
         tracing::warn!(
-            task = running.task,
-            spawned_at = %running.spawned_at,
+            task = stall.task,
+            spawned_at = %stall.spawned_at,
             ?blocked_for,
-            wait_channel = channel.as_deref().unwrap_or("unknown"),
+            wait_channel = stall.wait_channel.as_deref().unwrap_or("unknown"),
             "a task blocks its thread without saying so; its processor is handed off. Wrap the call in `handover::blocking`",
         );
+        if let Some(hook) = &pool.config.on_stall {
+            self.reporter.report(hook, stall);
+        }
+    }
+}
+
+/// The thread that calls the user's hook. Not the monitor: a hook that blocks would end all hand-offs. Started with the first report; ends with the monitor.
+#[derive(Debug, Default)]
+struct Reporter {
+    reports: Option<Sender<Stall>>,
+}
+
+impl Reporter {
+    fn report(&mut self, hook: &StallHook, stall: Stall) {
+        let unsent = match &self.reports {
+            Some(reports) => reports.send(stall).err().map(|SendError(stall)| stall),
+            None => Some(stall),
+        };
+        let Some(stall) = unsent else { return };
+        let (reports, received) = mpsc::channel();
+        let hook = hook.clone();
+        let started = thread::Builder::new().name("handover-stalls".to_owned()).spawn(move || {
+            for stall in received {
+                // A hook that panics is called again with the next report; the panic hook has told of it.
+                let _reported = panic::catch_unwind(AssertUnwindSafe(|| hook.call(&stall)));
+            }
+        });
+        match started {
+            Ok(_) => {
+                // It receives until this end is dropped.
+                let _ = reports.send(stall);
+                self.reports = Some(reports);
+            }
+            Err(error) => tracing::warn!(%error, ?stall, "`on_stall` is not called for this: the system refuses a thread"),
+        }
     }
 }
