@@ -106,9 +106,9 @@ impl Config {
         }
     }
 
-    /// Spares that do not end after the keep-alive.
+    /// Spares that do not end after the keep-alive: with the poller, which is none, as many threads as the runtime began with.
     pub(crate) fn keep(&self) -> usize {
-        self.processors + self.reserve()
+        self.processors + self.reserve() - 1
     }
 }
 
