@@ -1,4 +1,4 @@
-//! Will this call be long?
+//! Will this call be long? PREDICTOR.md tells the whole with numbers.
 //!
 //! As a branch predictor does: a small process-wide table of saturating counters, indexed and tagged by a hash of the call site
 //! (`#[track_caller]`). Entries are `tag << 8 | counter`.
@@ -115,6 +115,12 @@ pub(crate) fn learn_retaken(index: u32) {
 mod tests {
     use super::*;
 
+    /// The table is the process's: a test that fills it would make the others' sites forgotten.
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     #[track_caller]
     fn here() -> Site {
         Site::of(Location::caller())
@@ -122,6 +128,7 @@ mod tests {
 
     #[test]
     fn one_retake_makes_a_site_long_and_quick_returns_make_it_short_again() {
+        let _alone = alone();
         let site = here();
         assert!(!site.is_long());
         learn_retaken(site.index());
@@ -132,6 +139,7 @@ mod tests {
 
     #[test]
     fn a_saturated_site_survives_five_quick_returns() {
+        let _alone = alone();
         let site = here();
         assert!(!site.is_long());
         for _ in 0..10 {
@@ -145,8 +153,42 @@ mod tests {
         assert!(!site.is_long());
     }
 
+    /// Locations of their own, as a thousand calls in a program have.
+    fn a_thousand_sites() -> Vec<Site> {
+        let here = *Location::caller();
+        (0..1000).map(|_| Site::of(Box::leak(Box::new(here)))).collect()
+    }
+
+    #[test]
+    fn a_thousand_sites_are_forgotten_and_never_mixed() {
+        let _alone = alone();
+        for site in a_thousand_sites() {
+            assert!(!site.is_long(), "a new site has another's count");
+            learn_retaken(site.index());
+            assert!(site.is_long());
+        }
+        // Of many sites in few entries some have lost theirs; whoever meets a used one starts anew.
+        let sites = a_thousand_sites();
+        sites.iter().for_each(|site| assert!(!site.is_long()));
+        let kept = sites.iter().filter(|site| site.is_known_short()).count();
+        assert!(kept > 500, "{kept} of 1000 sites have an entry: the hash clusters");
+    }
+
+    #[test]
+    fn a_site_that_alternates_stays_long() {
+        let _alone = alone();
+        let site = here();
+        assert!(!site.is_long());
+        learn_retaken(site.index());
+        for n in 0..1000 {
+            assert!(site.is_long(), "after {n} calls");
+            site.learn_return(if n % 2 == 0 { QUICK } else { Duration::ZERO });
+        }
+    }
+
     #[test]
     fn an_unknown_index_is_ignored() {
+        let _alone = alone();
         learn_retaken(u32::MAX);
     }
 }
