@@ -128,14 +128,15 @@ impl Admission {
         }
     }
 
-    /// Lets the first one in beyond the limit; false if nobody waits.
-    pub fn let_one_in(&self) -> bool {
+    /// Lets the first one in beyond the limit; false if nobody waits. `certain` is called when somebody does, before that one can know.
+    pub fn let_one_in(&self, certain: impl FnOnce()) -> bool {
         let mut queue = self.queue.lock();
         let Some((number, waker)) = queue.waiters.pop_first() else { return false };
         queue.admitted.insert(number);
         self.enter_anyway();
         self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
         drop(queue);
+        certain();
         wake_quietly(waker);
         true
     }
@@ -237,11 +238,11 @@ mod tests {
     fn one_is_let_in_beyond_the_limit() {
         let admission = Admission::new(1);
         admission.enter_anyway();
-        assert!(!admission.let_one_in());
+        assert!(!admission.let_one_in(|| ()));
         let wakes = Arc::new(Wakes::default());
         let mut ticket = None;
         assert_eq!(poll(&admission, &mut ticket, &wakes), Poll::Pending);
-        assert!(admission.let_one_in());
+        assert!(admission.let_one_in(|| ()));
         assert_eq!(poll(&admission, &mut ticket, &wakes), Poll::Ready(()));
         assert_eq!(admission.out(), 2);
         admission.leave();

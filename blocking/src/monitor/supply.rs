@@ -35,9 +35,8 @@ impl Supply {
         let returns = admission.returned();
         if std::mem::replace(&mut self.returns, returns) != returns || admission.waiting() == 0 {
             self.moved = now;
-        } else if now - self.moved >= BREAKER && admission.let_one_in() {
+        } else if now - self.moved >= BREAKER && admission.let_one_in(|| pool.counters().breaks.raise()) {
             self.moved = now;
-            pool.counters().breaks.raise();
             tracing::warn!(
                 out = admission.out(),
                 waiting = admission.waiting(),
