@@ -91,7 +91,9 @@ async fn start(args: Args) -> Result<(), Failure> {
     let stop = stop::on_signal().map_err(Failure::Signals)?;
     let store = handover::blocking(|| Store::open(&args.db)).await.map_err(|error| Failure::Database(args.db.clone(), error))?;
     let files = match &args.dir {
-        Some(dir) => Some(handover::blocking(|| Files::open(dir)).await.map_err(|error| Failure::Directory(dir.clone(), error))?),
+        Some(dir) => {
+            Some(handover::blocking(|| Files::open(dir, store.files())).await.map_err(|error| Failure::Directory(dir.clone(), error))?)
+        }
         None => None,
     };
     let listen = |error| Failure::Listen(args.addr.clone(), error);

@@ -11,7 +11,7 @@ mod range;
 #[path = "notes/server.rs"]
 mod server;
 
-use client::{connect, read_response};
+use client::{JSON, connect, read_response};
 use server::{Server, directory, run_to_end};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -51,10 +51,16 @@ fn bad_input_gets_a_clear_error_and_loses_nothing() {
     server.post("Kept", "as it is");
     let before = server.get("/notes").json();
     let large = "9".repeat(40);
+    const OBJECT: &str = "expected {\"title\": \"..\", \"body\": \"..\"}";
     for (method, target, body, status, error) in [
         ("POST", "/notes", "{\"title\": \"x\"", 400, "EOF while parsing"),
-        ("POST", "/notes", "", 400, "EOF while parsing"),
+        ("POST", "/notes", "{\"title\": \"x\"", 400, OBJECT),
+        ("POST", "/notes", "", 400, OBJECT),
+        ("POST", "/notes", "[\"x\", \"y\"]", 400, OBJECT),
+        ("POST", "/notes", "\"x\"", 400, "not a JSON object"),
+        ("POST", "/notes", "{}", 400, OBJECT),
         ("POST", "/notes", "{\"title\": \"x\"}", 400, "missing field `body`"),
+        ("POST", "/notes", "{\"title\": \"x\"}", 400, OBJECT),
         ("POST", "/notes", "{\"title\": 1, \"body\": \"\"}", 400, "expected a string"),
         ("POST", "/notes", "{\"title\": \" \", \"body\": \"\"}", 400, "the title is empty"),
         ("POST", "/notes", "{\"title\": \"x\", \"body\": \"\", \"bdoy\": \"\"}", 400, "unknown field `bdoy`"),
@@ -71,9 +77,12 @@ fn bad_input_gets_a_clear_error_and_loses_nothing() {
         ("GET", "/notes/one", "", 404, "there is no note 'one'"),
         ("GET", "/notes/", "", 404, "there is no note ''"),
         ("GET", &format!("/notes/{large}"), "", 404, "there is no note"),
+        ("GET", "/notes/01", "", 404, "there is no note '01'"),
+        ("GET", "/notes/+1", "", 404, "there is no note '+1'"),
+        ("DELETE", "/notes/01", "", 404, "there is no note '01'"),
         ("DELETE", "/notes/2", "", 404, "there is no note '2'"),
     ] {
-        let answer = server.request(method, target, "", body.as_bytes());
+        let answer = server.request(method, target, JSON, body.as_bytes());
         assert_eq!(answer.status, status, "{method} {target} {body}");
         assert!(answer.error().contains(error), "{method} {target} {body}: {}", answer.error());
     }
@@ -102,25 +111,67 @@ fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[test]
+fn a_list_has_the_beginning_of_a_note() {
+    let server = Server::start(&directory("long"));
+    let (long, exact) = ("é".repeat(201), "é".repeat(200));
+    assert_eq!(server.post("Exact", &exact).status, 201);
+    assert_eq!(server.post("Long", &long).json().get("more"), None);
+    assert_eq!(server.post(&long, "short").status, 201);
+    assert_eq!(server.post("Nul", "a\0b").status, 201);
+
+    for target in ["/notes", "/search?q=%C3%A9"] {
+        for note in server.get(target).json().as_array().expect("a list") {
+            let whole = server.get(&format!("/notes/{}", note["id"])).json();
+            let beginning = |field: &str| whole[field].as_str().map(|text| text.chars().take(200).collect::<String>());
+            for field in ["title", "body"] {
+                assert_eq!(note[field].as_str(), beginning(field).as_deref(), "{target}");
+            }
+            let is_short = note["title"] == whole["title"] && note["body"] == whole["body"];
+            assert_eq!((note["more"] == true, whole.get("more")), (!is_short, None), "{target}: {note}");
+        }
+    }
+    assert_eq!(server.get("/notes/2").json()["body"], long.as_str());
+    let page = server.get("/");
+    assert!(page.text().contains(&exact) && !page.text().contains(&long));
+    assert!(page.text().contains("<a href=\"/notes/2\">… all of it</a>") && !page.text().contains("<a href=\"/notes/1\">…"));
+}
+
+#[test]
+fn a_note_has_to_be_sent_as_json() {
+    let server = Server::start(&directory("content-type"));
+    let post = |extra: &str| server.request("POST", "/notes", extra, b"{\"title\": \"x\", \"body\": \"\"}");
+    for given in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/plain; application/json"] {
+        let answer = post(&format!("Content-Type: {given}\r\n"));
+        let error = format!("the Content-Type is '{given}'; expected application/json");
+        assert_eq!((answer.status, answer.error()), (415, error));
+    }
+    assert_eq!(post("").error(), "the Content-Type is ''; expected application/json");
+    assert_eq!(server.get("/notes").json(), serde_json::json!([]));
+    for given in ["application/json", "Application/JSON; charset=utf-8", "application/json;charset=utf-8"] {
+        assert_eq!(post(&format!("Content-Type: {given}\r\n")).status, 201, "{given}");
+    }
+}
+
+#[test]
 fn a_body_may_be_one_mebibyte_and_no_more() {
     let server = Server::start(&directory("large"));
     let note_of = |length: usize| {
         let frame = "{\"title\":\"large\",\"body\":\"\"}".len();
         format!("{{\"title\":\"large\",\"body\":\"{}\"}}", "x".repeat(length - frame))
     };
-    assert_eq!(server.request("POST", "/notes", "", note_of(MIB).as_bytes()).status, 201);
+    assert_eq!(server.request("POST", "/notes", JSON, note_of(MIB).as_bytes()).status, 201);
     for length in [MIB + 1, 3 * MIB, 20 * MIB] {
-        let answer = server.request("POST", "/notes", "", note_of(length).as_bytes());
+        let answer = server.request("POST", "/notes", JSON, note_of(length).as_bytes());
         assert_eq!((answer.status, answer.error().as_str()), (413, "the body is larger than 1 MiB"), "{length} bytes");
     }
     // In chunks, where nobody has said how long it will be.
     let chunks = format!("{:x}\r\n{}\r\n", MIB, "x".repeat(MIB)).repeat(2) + "0\r\n\r\n";
     let mut stream = connect(server.addr);
-    write!(stream, "POST /notes HTTP/1.1\r\nHost: notes\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").expect("it can be sent");
+    write!(stream, "POST /notes HTTP/1.1\r\nHost: notes\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n{chunks}").expect("it can be sent");
     assert_eq!(read_response(&mut stream, "POST").status, 413);
     // A client that asks first hears it before it sends anything.
     let mut stream = connect(server.addr);
-    write!(stream, "POST /notes HTTP/1.1\r\nHost: notes\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n\r\n")
+    write!(stream, "POST /notes HTTP/1.1\r\nHost: notes\r\n{JSON}Expect: 100-continue\r\nContent-Length: 2000000\r\n\r\n")
         .expect("it can be sent");
     assert_eq!(read_response(&mut stream, "POST").status, 413);
     assert_eq!(server.metric("notes_stored"), 1);
@@ -139,12 +190,28 @@ fn a_search_takes_any_text() {
     assert_eq!(server.get("/search?q=not+near").json()[0]["title"], "All of it", "operators are words");
 }
 
+const TEXT: &str = "text/plain; charset=utf-8";
+const BINARY: &str = "application/octet-stream";
+
 #[test]
 fn a_file_is_streamed_whole_or_in_part() {
     let directory = directory("files");
     let content: Vec<u8> = (0..3 * MIB + 17).map(|index| (index % 251) as u8).collect();
     std::fs::write(directory.join("files/data.bin"), &content).expect("a file can be written");
     std::fs::write(directory.join("files/empty.txt"), "").expect("a file can be written");
+    // What a file without a known extension is, its first 4 KiB say; in "cut" they end in the middle of a character.
+    let cut = "x".repeat(4095) + "é and more";
+    let texts: [(&str, &[u8]); 6] = [
+        ("README", "café".as_bytes()),
+        ("cut", cut.as_bytes()),
+        ("nul", b"a\0b"),
+        ("latin", b"caf\xe9 au lait"),
+        ("half", b"caf\xc3"),
+        ("zip.zip", b"text"),
+    ];
+    for (file, content) in texts {
+        std::fs::write(directory.join("files").join(file), content).expect("a file can be written");
+    }
     std::fs::create_dir(directory.join("files/sub")).expect("a directory can be made");
     std::fs::write(directory.join("files/sub/a b.html"), "<p>").expect("a file can be written");
     let server = Server::start(&directory);
@@ -160,6 +227,11 @@ fn a_file_is_streamed_whole_or_in_part() {
     let html = server.get("/files/sub/a%20b.html");
     assert_eq!((html.text(), html.header("content-type")), ("<p>", "text/html; charset=utf-8"));
     assert_eq!(server.get("/files/empty.txt").body, b"");
+    for (file, content_type) in
+        [("README", TEXT), ("cut", TEXT), ("nul", BINARY), ("latin", BINARY), ("half", BINARY), ("zip.zip", "application/zip")]
+    {
+        assert_eq!(server.get(&format!("/files/{file}")).header("content-type"), content_type, "{file}");
+    }
 
     for (range, expected) in
         [("bytes=0-0", 0..1), ("bytes=70000-140000", 70_000..140_001), ("bytes=100-", 100..length), ("bytes=-5", length - 5..length)]
@@ -185,6 +257,12 @@ fn a_path_that_leads_out_is_refused() {
     let directory = directory("paths");
     let files = directory.join("files");
     std::fs::write(directory.join("secret"), "secret").expect("a file can be written");
+    for folder in ["sub", ".git"] {
+        std::fs::create_dir(files.join(folder)).expect("a directory can be made");
+    }
+    for file in [".hidden", ".git/config", "sub/.key"] {
+        std::fs::write(files.join(file), "secret").expect("a file can be written");
+    }
     std::fs::write(files.join("inside"), "inside").expect("a file can be written");
     std::os::unix::fs::symlink(directory.join("secret"), files.join("out")).expect("a link can be made");
     std::os::unix::fs::symlink("..", files.join("up")).expect("a link can be made");
@@ -210,10 +288,68 @@ fn a_path_that_leads_out_is_refused() {
     for target in ["/files/", "/files/missing", "/files/inside/below", "/files/fifo", "/files/%00", "/files/..secret"] {
         assert_eq!(server.get(target).status, 404, "{target}");
     }
+    for target in ["/files/.hidden", "/files/%2ehidden", "/files/.git/config", "/files/./.git/config", "/files/sub/.key"] {
+        let answer = server.get(target);
+        assert_eq!(answer.status, 404, "{target}");
+        assert!(answer.error().starts_with("there is no '"), "{target}: {}", answer.error());
+    }
+    for target in ["/files/", "/files/sub", "/files/sub/"] {
+        assert_eq!(server.get(target).error(), format!("'{target}' is a directory; name a file"));
+    }
     assert_eq!(server.get(&format!("/files/{}", "n".repeat(300))).status, 404);
     assert_eq!(server.get("/files/%zz").status, 400);
     assert_eq!(server.get("/files/in").text(), "inside");
     assert_eq!(server.get("/files/./inside").text(), "inside");
+}
+
+#[test]
+fn the_database_is_not_a_file_to_serve() {
+    // Given a database that lies in the directory that is served, under several names ...
+    let directory = directory("database");
+    let files = directory.join("files");
+    let db = files.join("notes.db");
+    let server = Server::start_with(&db, &files);
+    assert_eq!(server.post("First", "").status, 201);
+    std::fs::hard_link(&db, files.join("hard")).expect("a link can be made");
+    std::os::unix::fs::symlink("notes.db", files.join("soft")).expect("a link can be made");
+    std::fs::hard_link(files.join("notes.db-shm"), files.join("hard-shm")).expect("a link can be made");
+    std::fs::write(files.join("notes.db-other"), "served").expect("a file can be written");
+
+    // ... when it is asked for, then that is refused ...
+    for file in ["notes.db", "notes.db-wal", "notes.db-shm", "hard", "soft", "hard-shm", "./notes.db", "notes%2edb"] {
+        let target = format!("/files/{file}");
+        let get = server.get(&target);
+        assert_eq!(get.status, 403, "{target}");
+        assert!(get.error().contains("belongs to the database"), "{}", get.error());
+        assert_eq!(server.request("HEAD", &target, "", b"").status, 403, "{target}");
+    }
+    assert_eq!(server.get("/files/notes.db-other").text(), "served");
+
+    // ... and the locks are still there: another process that comes and goes does not take the log away.
+    let other = rusqlite::Connection::open(&db).expect("the database can be opened");
+    let count: i64 = other.query_row("SELECT count(*) FROM notes", [], |row| row.get(0)).expect("it can be read");
+    other.close().expect("it can be closed");
+    assert_eq!(count, 1);
+    assert!(files.join("notes.db-wal").exists(), "the log is still there");
+    assert_eq!(server.post("Second", "").status, 201);
+    let list = server.get("/notes");
+    assert_eq!((list.status, &list.json()[0]["title"]), (200, &"Second".into()));
+    let other = rusqlite::Connection::open(&db).expect("the database can be opened");
+    let count: i64 = other.query_row("SELECT count(*) FROM notes", [], |row| row.get(0)).expect("it can be read");
+    assert_eq!(count, 2, "what was answered is where others find it");
+}
+
+#[test]
+fn a_database_behind_a_link_is_known_by_its_log_as_well() {
+    let directory = directory("database-link");
+    let files = directory.join("files");
+    std::os::unix::fs::symlink("files/real.db", directory.join("link.db")).expect("a link can be made");
+    let server = Server::start_with(&directory.join("link.db"), &files);
+    assert_eq!(server.post("First", "").status, 201);
+    for file in ["real.db", "real.db-wal", "real.db-shm"] {
+        assert!(files.join(file).exists(), "{file}");
+        assert_eq!(server.get(&format!("/files/{file}")).status, 403, "{file}");
+    }
 }
 
 #[test]
@@ -226,6 +362,8 @@ fn the_page_shows_the_notes_and_takes_none_for_markup() {
     assert!(page.text().contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert!(page.text().contains("a &amp; b &#39;c&#39; &quot;d&quot; &lt;/p&gt;"));
     assert!(!page.text().contains("<img") && !page.text().contains("<script>alert"));
+    let place = |part: &str| page.text().find(part).unwrap_or_else(|| panic!("there is no {part} on the page"));
+    assert!(place("id=\"counters\"") < place("id=\"notes\""), "the counters stand above the list, which may be long");
 }
 
 #[test]
@@ -329,7 +467,7 @@ fn a_client_that_goes_away_disturbs_nobody() {
     for text in [
         "",
         "GET / HT",
-        "POST /notes HTTP/1.1\r\nHost: notes\r\nContent-Length: 99\r\n\r\n{",
+        &format!("POST /notes HTTP/1.1\r\nHost: notes\r\n{JSON}Content-Length: 99\r\n\r\n{{"),
         "GET /files/large HTTP/1.1\r\nHost: notes\r\n\r\n",
     ] {
         connect(server.addr).write_all(text.as_bytes()).expect("it can be sent");
@@ -339,6 +477,9 @@ fn a_client_that_goes_away_disturbs_nobody() {
     let (status, _) = server.ended();
     assert_eq!(status.code(), Some(0));
 }
+
+/// Said as soon as the end has come.
+const STOPPING: &str = "notes: stopping; requests in flight get 5 s, a second Ctrl-C ends at once\n";
 
 #[test]
 fn ctrl_c_lets_the_requests_in_flight_finish() {
@@ -356,7 +497,7 @@ fn ctrl_c_lets_the_requests_in_flight_finish() {
     server.signal(libc::SIGINT);
     assert_eq!(read_response(&mut slow, "GET").json()["slept_ms"], 800);
     let (status, stderr) = server.ended();
-    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), STOPPING));
     assert!(start.elapsed() < Duration::from_secs(4), "an idle connection is not waited for: {:?}", start.elapsed());
     assert!(!directory.join("notes.db-wal").exists(), "the log is written back into the database");
 }
@@ -375,7 +516,7 @@ fn the_end_waits_five_seconds_at_most_and_not_at_all_when_asked_twice() {
 
     let (server, _slow) = start_with_call();
     let (status, stderr) = server.ended();
-    assert_eq!((status.code(), stderr.as_str()), (Some(0), "notes: cut off the requests that were still running\n"));
+    assert_eq!((status.code(), stderr), (Some(0), format!("{STOPPING}notes: cut off the requests that were still running\n")));
 
     let (server, _slow) = start_with_call();
     let start = Instant::now();
@@ -396,13 +537,19 @@ fn what_hinders_the_start_is_said_in_one_line() {
 
     for (arguments, code, parts) in [
         (vec!["--addr", &addr, "--db", &db], 1, vec!["cannot listen on", &addr, "in use"]),
-        (vec!["--addr", "nonsense", "--db", &db], 1, vec!["cannot listen on 'nonsense'"]),
+        (vec!["--addr", "host.invalid:1", "--db", &db], 1, vec!["cannot listen on 'host.invalid:1'"]),
+        (vec!["--addr", "foo"], 2, vec!["--addr is 'foo'; expected HOST:PORT, like 127.0.0.1:8080"]),
+        (vec!["--addr", ":80"], 2, vec!["--addr is ':80'; expected HOST:PORT"]),
+        (vec!["--addr", "127.0.0.1:65536"], 2, vec!["--addr is '127.0.0.1:65536'; expected HOST:PORT"]),
+        (vec!["--db", ""], 2, vec!["--db is ''; expected the path of a file"]),
+        (vec!["--dir", ""], 2, vec!["--dir is ''; expected the path of a directory"]),
         (vec!["--db", &text], 1, vec!["cannot open the database", &text, "not a database"]),
         (vec!["--db", &format!("{missing}/notes.db")], 1, vec!["cannot open the database", &missing]),
         (vec!["--db", &path("files")], 1, vec!["cannot open the database", &path("files")]),
         (vec!["--db", &db, "--dir", &missing], 1, vec!["cannot serve the directory", &missing, "No such file"]),
         (vec!["--db", &db, "--dir", &text], 1, vec!["cannot serve the directory", &text, "Not a directory"]),
-        (vec!["--processors", "0"], 2, vec!["--processors is '0'", "at least 1"]),
+        (vec!["--processors", "0"], 2, vec!["--processors is '0'", "from 1 to 4096"]),
+        (vec!["--processors", "4097"], 2, vec!["--processors is '4097'", "from 1 to 4096"]),
         (vec!["--port", "80"], 2, vec!["--port", "--help"]),
         (vec!["--db"], 2, vec!["--db"]),
     ] {
@@ -415,5 +562,8 @@ fn what_hinders_the_start_is_said_in_one_line() {
     let help = run_to_end(&["--help"]);
     assert!(help.status.success() && help.stderr.is_empty());
     let help = String::from_utf8(help.stdout).expect("the help is text");
-    assert!(["--addr", "--db", "--dir", "--processors", "127.0.0.1:8080"].iter().all(|part| help.contains(part)), "{help}");
+    assert!(
+        ["--addr", "--db", "--dir", "--processors", "127.0.0.1:8080", "requests in flight get 5 s"].iter().all(|part| help.contains(part)),
+        "{help}"
+    );
 }

@@ -14,20 +14,25 @@ Options:
       --addr <HOST:PORT>  Where to listen; port 0 takes a free one [default: 127.0.0.1:8080]
       --db <FILE>         The SQLite file, made if it is not there [default: notes.db]
       --dir <DIRECTORY>   What GET /files/... serves [default: nothing]
-      --processors <N>    How many tasks run at once [default: the CPUs available]
+      --processors <N>    How many tasks run at once, 1 to 4096 [default: the CPUs available]
   -h, --help              Print this help
+
+Ctrl-C ends it: requests in flight get 5 s to finish. A second Ctrl-C ends it at once.
 
 Routes:
   GET    /                  a page: the notes, a form, live counters of the runtime
-  GET    /notes             the newest notes as JSON; ?limit=N (1 to 1000), ?before=ID
-  POST   /notes             {\"title\": \"..\", \"body\": \"..\"}
-  GET    /notes/{id}        one note
+  GET    /notes             the newest notes as JSON, shortened; ?limit=N (1 to 1000), ?before=ID
+  POST   /notes             {\"title\": \"..\", \"body\": \"..\"} as application/json
+  GET    /notes/{id}        one note in full
   DELETE /notes/{id}        removes it
-  GET    /search?q=WORDS    the notes that have all of these words, the last one by its beginning
-  GET    /files/{path}      a file below --dir, streamed; byte ranges
+  GET    /search?q=WORDS    the notes that have all of these words, the last one by its beginning; shortened
+  GET    /files/{path}      a file below --dir, streamed; byte ranges; no dotfiles, not the database
   GET    /slow?ms=N         a blocking nanosleep(2) of N milliseconds (at most 60000)
   GET    /metrics           counters in the text format of Prometheus
 ";
+
+/// More than any machine has CPUs; a larger number is a slip, and would only cost memory.
+const PROCESSORS_MAX: usize = 4096;
 
 /// What to serve, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,9 +56,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     let mut args = Args { addr: "127.0.0.1:8080".into(), db: "notes.db".into(), dir: None, processors: None };
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("addr") => args.addr = parser.value()?.string()?,
-            Long("db") => args.db = parser.value()?.into(),
-            Long("dir") => args.dir = Some(parser.value()?.into()),
+            Long("addr") => args.addr = addr(parser.value()?.string()?)?,
+            Long("db") => args.db = path("--db", "file", parser.value()?)?,
+            Long("dir") => args.dir = Some(path("--dir", "directory", parser.value()?)?),
             Long("processors") => args.processors = Some(processors(&parser.value()?.string()?)?),
             Short('h') | Long("help") => return Ok(Command::Help),
             other => return Err(other.unexpected()),
@@ -62,8 +67,19 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     Ok(Command::Serve(args))
 }
 
+/// Only the shape is looked at; whether there is such a host shows when it is listened on.
+fn addr(value: String) -> Result<String, String> {
+    let has_shape = value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if has_shape { Ok(value) } else { Err(format!("--addr is '{value}'; expected HOST:PORT, like 127.0.0.1:8080")) }
+}
+
+fn path(option: &str, kind: &str, value: OsString) -> Result<PathBuf, String> {
+    if value.is_empty() { Err(format!("{option} is ''; expected the path of a {kind}")) } else { Ok(value.into()) }
+}
+
 fn processors(value: &str) -> Result<NonZeroUsize, String> {
-    value.parse().map_err(|_| format!("--processors is '{value}'; expected a whole number of at least 1"))
+    let number = value.parse().ok().filter(|number: &NonZeroUsize| number.get() <= PROCESSORS_MAX);
+    number.ok_or_else(|| format!("--processors is '{value}'; expected a whole number from 1 to {PROCESSORS_MAX}"))
 }
 
 #[cfg(test)]
@@ -84,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_named() {
-        for value in ["0", "-1", "two", ""] {
+        for value in ["0", "-1", "two", "", "4097"] {
             let error = parsed(&format!("--processors={value}")).unwrap_err();
             assert!(error.contains(&format!("--processors is '{value}'")), "{error}");
         }

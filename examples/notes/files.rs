@@ -13,32 +13,43 @@ use std::ffi::OsStr;
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, ErrorKind, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+
+/// How much of a file without a known extension is looked at, in bytes.
+const SAMPLE: usize = 4 * 1024;
 
 /// The directory that is served.
 pub(crate) struct Files {
     /// Absolute and without symbolic links.
     root: PathBuf,
+    /// The files of the database, which are never opened here, wherever they lie.
+    database: [PathBuf; 4],
+}
+
+/// A file that may be sent.
+struct Found {
+    file: std::fs::File,
+    metadata: Metadata,
+    content_type: &'static str,
 }
 
 impl Files {
-    /// Takes `root` if it is a directory that can be read.
-    pub(crate) fn open(root: &Path) -> io::Result<Self> {
+    /// Takes `root` if it is a directory that can be read; `database` is not served even if it lies there.
+    pub(crate) fn open(root: &Path, database: [PathBuf; 4]) -> io::Result<Self> {
         std::fs::read_dir(root)?;
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self { root: root.canonicalize()?, database })
     }
 
     /// Answers with the file at `path`, which is what follows `/files/`, still percent-encoded.
     pub(crate) async fn answer(&self, request: &Request<Incoming>, path: &str) -> Result<Answer, Refusal> {
         let relative = relative_path(path)?;
-        let found = handover::blocking(|| self.find(&relative)).await;
-        let (file, metadata) = found.map_err(|error| refusal(path, &error))?;
+        let Found { file, metadata, content_type } = handover::blocking(|| self.find(path, &relative)).await?;
         let (etag, length) = (etag(&metadata), metadata.len());
         let mut response = Response::builder()
             .header(ETAG, &etag)
             .header(ACCEPT_RANGES, "bytes")
-            .header(CONTENT_TYPE, content_type(&relative))
+            .header(CONTENT_TYPE, content_type)
             .header(X_CONTENT_TYPE_OPTIONS, "nosniff");
         if knows(request, &etag) {
             return complete(response.status(StatusCode::NOT_MODIFIED), Content::from(""));
@@ -58,17 +69,57 @@ impl Files {
     }
 
     /// Opens a regular file below the root. This is a short row of blocking calls.
-    fn find(&self, relative: &Path) -> io::Result<(std::fs::File, Metadata)> {
-        // A symbolic link may point at another place below the root, but not out of it.
-        let path = self.root.join(relative).canonicalize()?;
-        if !path.starts_with(&self.root) {
-            return Err(ErrorKind::PermissionDenied.into());
+    fn find(&self, asked: &str, relative: &Path) -> Result<Found, Refusal> {
+        let path = self.place(relative).map_err(|error| refusal(asked, &error))?;
+        // By its name: all of this is settled before anything is opened, see `is_database`.
+        let metadata = std::fs::metadata(&path).map_err(|error| refusal(asked, &error))?;
+        if self.is_database(&metadata) {
+            return Err(Refusal::Forbidden(format!("'/files/{asked}' belongs to the database; ask for /notes")));
         }
-        // Not through a link that has come since, and without waiting for the other end of a pipe.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() { Ok((file, metadata)) } else { Err(ErrorKind::NotFound.into()) }
+        if metadata.is_dir() {
+            return Err(Refusal::NotFound(format!("'/files/{asked}' is a directory; name a file")));
+        }
+        if !metadata.is_file() {
+            return Err(Refusal::not_found(asked));
+        }
+        open(&path, relative).map_err(|error| refusal(asked, &error))
     }
+
+    /// Where a file lies. A symbolic link may point at another place below the root, but not out of it.
+    fn place(&self, relative: &Path) -> io::Result<PathBuf> {
+        let path = self.root.join(relative).canonicalize()?;
+        if path.starts_with(&self.root) { Ok(path) } else { Err(ErrorKind::PermissionDenied.into()) }
+    }
+
+    /// Is this one of the database's files, by whatever name?
+    ///
+    /// Such a file must not even be opened. SQLite holds fcntl(2) locks on it, and these belong to the process: they are
+    /// gone as soon as any descriptor of the file is closed. Another process that opens and closes the database would
+    /// then think it is the last one, and take away the log that we still write to.
+    ///
+    /// The log and its index come and go, so they are looked up each time. Device and inode and not names are compared,
+    /// because of hard links.
+    fn is_database(&self, metadata: &Metadata) -> bool {
+        let same = |known: Metadata| (known.dev(), known.ino()) == (metadata.dev(), metadata.ino());
+        self.database.iter().any(|path| std::fs::metadata(path).is_ok_and(same))
+    }
+}
+
+/// Opens what lies at `path`; `asked` is its name in the URL, which says what it is.
+fn open(path: &Path, asked: &Path) -> io::Result<Found> {
+    // Not through a link that has come since, and without waiting for the other end of a pipe.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    // Again, of what is open now.
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let content_type = match known_content_type(asked) {
+        Some(known) => known,
+        None if is_text(&file)? => "text/plain; charset=utf-8",
+        None => "application/octet-stream",
+    };
+    Ok(Found { file, metadata, content_type })
 }
 
 /// The path on the disk, below the root as far as its text can say.
@@ -76,7 +127,12 @@ fn relative_path(path: &str) -> Result<PathBuf, Refusal> {
     let decoded = percent::decode(path).ok_or_else(|| Refusal::BadRequest(format!("'{path}' is not well encoded")))?;
     let path = Path::new(OsStr::from_bytes(&decoded));
     let is_below = path.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if is_below { Ok(path.to_owned()) } else { Err(leads_out(&path.display().to_string())) }
+    if !is_below {
+        return Err(leads_out(&path.display().to_string()));
+    }
+    // Keys and histories lie in such files. What a link without a dot points at is served: it was put there for that.
+    let is_hidden = path.components().any(|component| matches!(component, Component::Normal(name) if name.as_bytes()[0] == b'.'));
+    if is_hidden { Err(Refusal::not_found(&path.display().to_string())) } else { Ok(path.to_owned()) }
 }
 
 fn leads_out(path: &str) -> Refusal {
@@ -115,9 +171,23 @@ fn complete(response: hyper::http::response::Builder, content: Content) -> Resul
     response.body(content).map_err(|error| Refusal::Failed(format!("a header: {error}")))
 }
 
-fn content_type(path: &Path) -> &'static str {
+/// Does the file begin as text does: UTF-8, without a NUL?
+fn is_text(file: &std::fs::File) -> io::Result<bool> {
+    let mut sample = [0; SAMPLE];
+    let length = file.read_at(&mut sample, 0)?;
+    let sample = &sample[..length];
+    Ok(!sample.contains(&0)
+        && match std::str::from_utf8(sample) {
+            Ok(_) => true,
+            // The sample may end in the middle of a character, the file may not.
+            Err(error) => error.error_len().is_none() && length == SAMPLE,
+        })
+}
+
+/// By the extension.
+fn known_content_type(path: &Path) -> Option<&'static str> {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
+    Some(match extension.to_ascii_lowercase().as_str() {
         "html" | "htm" => "text/html; charset=utf-8",
         "txt" | "md" | "rs" | "toml" | "log" => "text/plain; charset=utf-8",
         "css" => "text/css; charset=utf-8",
@@ -136,6 +206,6 @@ fn content_type(path: &Path) -> &'static str {
         "webp" => "image/webp",
         "mp3" => "audio/mpeg",
         "mp4" => "video/mp4",
-        _ => "application/octet-stream",
-    }
+        _ => return None,
+    })
 }

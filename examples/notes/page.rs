@@ -19,11 +19,12 @@ pub(crate) fn render(notes: &[Note]) -> String {
 }
 
 fn article(note: &Note) -> String {
-    let Note { id, title, body, created } = note;
+    let Note { id, title, body, created, more } = note;
     let (title, body, created) = (escaped(title), escaped(body), escaped(created));
+    let more = if *more { format!(" <a href=\"/notes/{id}\">… all of it</a>") } else { String::new() };
     format!(
         "<article><header><h2><a href=\"/notes/{id}\">{title}</a></h2><time datetime=\"{created}\">{created}</time>\
-         <button type=\"button\" data-delete=\"{id}\" aria-label=\"Delete\">&times;</button></header><p>{body}</p></article>\n"
+         <button type=\"button\" data-delete=\"{id}\" aria-label=\"Delete\">&times;</button></header><p>{body}{more}</p></article>\n"
     )
 }
 

@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     Method(&'static str),
     BodyTimeout,
     BodyTooLarge,
+    /// The one that was given, or "".
+    ContentType(String),
     /// The length of the file in bytes.
     Range(u64),
     /// Something of ours failed. The reason is for the operator, not for the client.
@@ -34,6 +36,7 @@ impl Refusal {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Range(_) => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -45,6 +48,7 @@ impl Refusal {
             Self::Method(allowed) => format!("this method is not allowed here; expected one of {allowed}"),
             Self::BodyTimeout => "the body took too long to arrive".into(),
             Self::BodyTooLarge => "the body is larger than 1 MiB".into(),
+            Self::ContentType(given) => format!("the Content-Type is '{given}'; expected application/json"),
             Self::Range(length) => format!("the file has no such bytes; it is {length} bytes long"),
             Self::Failed(_) => "something failed on this side; the request may be tried again".into(),
         }

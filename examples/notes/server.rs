@@ -38,6 +38,7 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>, stop: St
         drop(task);
     }
     drop((listener, alive));
+    eprintln!("notes: stopping; requests in flight get {} s, a second Ctrl-C ends at once", GRACE.as_secs());
     handover::time::timeout(GRACE, all_gone.next()).await.is_ok()
 }
 

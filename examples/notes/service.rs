@@ -31,6 +31,9 @@ pub(crate) struct Service {
     pub(crate) counters: Counters,
 }
 
+/// What a [`NewNote`] looks like, for a client that sent something else.
+const NEW_NOTE: &str = r#"{"title": "..", "body": ".."}"#;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewNote {
@@ -66,7 +69,8 @@ impl Service {
 
     async fn note(&self, method: &Method, id: &str) -> Result<Answer, Refusal> {
         let missing = || Refusal::NotFound(format!("there is no note '{id}'"));
-        let number = id.parse().map_err(|_| missing())?;
+        // One spelling per note: not `01`, not `+1`.
+        let number = id.parse().ok().filter(|number: &i64| number.to_string() == id).ok_or_else(missing)?;
         if method == Method::DELETE {
             let is_gone = self.store.remove(number).await?;
             return if is_gone { Ok(no_content()) } else { Err(missing()) };
@@ -97,7 +101,7 @@ impl Service {
     }
 
     async fn add(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
-        let new: NewNote = body::json(request).await?;
+        let new: NewNote = body::json(request, NEW_NOTE).await?;
         if new.title.trim().is_empty() {
             return Err(Refusal::BadRequest("the title is empty".into()));
         }

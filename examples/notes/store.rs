@@ -19,6 +19,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// So many idle readers are kept. More than that were needed at once only in a rush.
 const IDLE_READERS: usize = 16;
 
+/// Characters of a title or a body in a list. A note may be as large as a megabyte, and a list has up to a thousand.
+const EXCERPT: usize = 200;
+
 /// A search gives its best notes only.
 const SEARCH_LIMIT: u32 = 100;
 
@@ -46,12 +49,27 @@ pub(crate) struct Note {
     pub(crate) body: String,
     /// UTC, as in `2026-01-31T23:59:59Z`.
     pub(crate) created: String,
+    /// Is there more of the title or the body than this? Only in a list.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) more: bool,
 }
 
 impl Note {
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { id: row.get(0)?, title: row.get(1)?, body: row.get(2)?, created: row.get(3)? })
+        Ok(Self { id: row.get(0)?, title: row.get(1)?, body: row.get(2)?, created: row.get(3)?, more: false })
     }
+
+    /// The same for a list: the whole text is looked at in SQLite's memory, and its beginning is copied.
+    fn excerpt_from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (title, body) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+        let (short_title, short_body) = (beginning(title), beginning(body));
+        let more = short_title.len() < title.len() || short_body.len() < body.len();
+        Ok(Self { id: row.get(0)?, title: short_title.into(), body: short_body.into(), created: row.get(3)?, more })
+    }
+}
+
+fn beginning(text: &str) -> &str {
+    text.char_indices().nth(EXCERPT).map_or(text, |(end, _)| &text[..end])
 }
 
 /// The notes of one SQLite file.
@@ -77,7 +95,18 @@ impl Store {
             transaction.execute_batch(SCHEMA)?;
         }
         transaction.commit()?;
+        // SQLite puts its log beside the file that a symbolic link points at, not beside the link.
+        let path = path.canonicalize().map_err(|_| rusqlite::Error::InvalidPath(path))?;
         Ok(Self { path, idle_readers: Mutex::default(), writer: AsyncMutex::new(writer) })
+    }
+
+    /// The files that SQLite works with. The last three come and go.
+    pub(crate) fn files(&self) -> [PathBuf; 4] {
+        ["", "-wal", "-shm", "-journal"].map(|suffix| {
+            let mut path = self.path.clone().into_os_string();
+            path.push(suffix);
+            path.into()
+        })
     }
 
     pub(crate) async fn add(&self, title: &str, body: &str) -> rusqlite::Result<Note> {
@@ -106,19 +135,19 @@ impl Store {
         .await
     }
 
-    /// The newest `limit` notes older than the note `before`.
+    /// The newest `limit` notes older than the note `before`, shortened.
     pub(crate) async fn newest(&self, before: i64, limit: u32) -> rusqlite::Result<Vec<Note>> {
         handover::blocking(|| {
             self.read(|db| {
                 db.prepare_cached("SELECT id, title, body, created FROM notes WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?
-                    .query_map(params![before, limit], Note::from_row)?
+                    .query_map(params![before, limit], Note::excerpt_from_row)?
                     .collect()
             })
         })
         .await
     }
 
-    /// The notes that have all of `words`, the best first.
+    /// The notes that have all of `words`, the best first, shortened.
     pub(crate) async fn search(&self, words: &str) -> rusqlite::Result<Vec<Note>> {
         let Some(query) = fts_query(words) else { return Ok(Vec::new()) };
         handover::blocking(|| {
@@ -127,7 +156,7 @@ impl Store {
                     "SELECT notes.id, notes.title, notes.body, notes.created FROM words
                      JOIN notes ON notes.id = words.rowid WHERE words MATCH ?1 ORDER BY rank LIMIT ?2",
                 )?
-                .query_map(params![query, SEARCH_LIMIT], Note::from_row)?
+                .query_map(params![query, SEARCH_LIMIT], Note::excerpt_from_row)?
                 .collect()
             })
         })

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// No answer takes longer, unless something hangs.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// A line of the head for a request with a note.
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
+
 /// What a server answered.
 #[derive(Debug)]
 pub(crate) struct Response {

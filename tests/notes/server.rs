@@ -31,9 +31,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts the example on 2 processors and a free port, over `notes.db` and `files` in `directory`.
     pub(crate) fn start(directory: &Path) -> Self {
+        Self::start_with(&directory.join("notes.db"), &directory.join("files"))
+    }
+
+    pub(crate) fn start_with(db: &Path, dir: &Path) -> Self {
         let mut command = Command::new(example::path("notes"));
-        command.args(["--addr", "127.0.0.1:0", "--processors", "2", "--db"]).arg(directory.join("notes.db"));
-        command.arg("--dir").arg(directory.join("files"));
+        command.args(["--addr", "127.0.0.1:0", "--processors", "2", "--db"]).arg(db);
+        command.arg("--dir").arg(dir);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the example runs");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("stdout is a pipe");
@@ -52,7 +56,7 @@ impl Server {
 
     pub(crate) fn post(&self, title: &str, body: &str) -> Response {
         let note = serde_json::json!({ "title": title, "body": body }).to_string();
-        self.request("POST", "/notes", "", note.as_bytes())
+        self.request("POST", "/notes", client::JSON, note.as_bytes())
     }
 
     /// The value of a line of `/metrics`.
