@@ -124,9 +124,7 @@ impl Pool {
     pub fn notify(&self, scheduler: &dyn Scheduler, local: bool) {
         let idle = self.idle.len_after_push();
         if idle != 0 {
-            if self.searchers.try_begin(idle) {
-                self.wake_for_submit(scheduler, idle);
-            }
+            self.wake_helper(scheduler, idle);
         } else if !local && self.doze.is_dozing() {
             self.kick_if_all_lent(scheduler);
         }
@@ -147,12 +145,8 @@ impl Pool {
     /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor, nor behind lent ones that nobody watches.
     pub fn look_before_rest(&self, scheduler: &dyn Scheduler) {
         fence(Ordering::SeqCst);
-        if !scheduler.work_waits() {
-            return;
-        }
-        if !self.idle.is_empty() {
-            self.wake_if_useful(scheduler);
-        } else if self.doze.is_dozing() {
+        self.wake_for_waiting(scheduler);
+        if self.idle.is_empty() && self.doze.is_dozing() && scheduler.work_waits() {
             self.kick_if_all_lent(scheduler);
         }
     }
@@ -193,10 +187,18 @@ impl Pool {
         self.summon_poller(scheduler);
     }
 
-    /// The same for a submit. If it takes the last idle processor, the poller is to have it: a poller that waits while every processor is taken would be woken by each
-    /// event and could only pass it on (`tcp_echo`, ARCHITECTURE.md).
+    /// Wakes one more thread, if that is of use, for a thread that stays at work.
+    #[inline]
+    fn wake_helper(&self, scheduler: &dyn Scheduler, idle: usize) {
+        if self.searchers.try_begin(idle) {
+            self.wake_counted_helper(scheduler, idle);
+        }
+    }
+
+    /// If it takes the last idle processor, the poller is to have it: a poller that waits while every processor is taken would be woken by each event and could only pass it
+    /// on (`tcp_echo`, ARCHITECTURE.md).
     #[cold]
-    fn wake_for_submit(&self, scheduler: &dyn Scheduler, idle: usize) {
+    fn wake_counted_helper(&self, scheduler: &dyn Scheduler, idle: usize) {
         if idle == 1 && scheduler.has_poller() && !self.monitor_polls.load(Ordering::Relaxed) {
             self.summon_poller(scheduler);
         } else {
@@ -221,7 +223,7 @@ impl Pool {
         }
     }
 
-    /// The monitor found threads for work that had none.
+    /// Wakes a thread if a task waits beside an idle processor. The caller has fenced.
     pub(crate) fn wake_for_waiting(&self, scheduler: &dyn Scheduler) {
         if scheduler.work_waits() && !self.idle.is_empty() {
             self.wake_if_useful(scheduler);
@@ -254,10 +256,7 @@ impl Pool {
     /// A searcher has found a task. The last one wakes the next thread if more tasks wait.
     pub fn search_succeeded(&self, scheduler: &dyn Scheduler) {
         if self.searchers.end() == Found::WasLast && scheduler.work_waits() {
-            let idle = self.idle.len();
-            if self.searchers.try_begin(idle) {
-                self.wake_for_submit(scheduler, idle);
-            }
+            self.wake_helper(scheduler, self.idle.len());
         }
     }
 
