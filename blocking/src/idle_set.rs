@@ -55,6 +55,11 @@ impl IdleSet {
         (before & bit != 0).then(|| Lease::new(processor as u32))
     }
 
+    /// Whether `processor` is idle.
+    pub fn contains(&self, processor: usize) -> bool {
+        self.words[processor / BITS].load(Ordering::Relaxed) & (1 << (processor % BITS)) != 0
+    }
+
     /// Takes any idle processor.
     pub fn take_any(&self) -> Option<Lease> {
         for (index, word) in self.words.iter().enumerate() {

@@ -75,6 +75,14 @@ impl KernelThread {
     }
 }
 
+/// The CPU that the calling thread runs on, or ran on a moment ago (`sched_getcpu(3)`, no system call). Where it cannot be had, all threads seem to share one, which costs
+/// placement and nothing else.
+pub(crate) fn current_cpu() -> u32 {
+    // SAFETY: sched_getcpu takes nothing.
+    let cpu = unsafe { libc::sched_getcpu() };
+    u32::try_from(cpu).unwrap_or(0)
+}
+
 /// Makes sleeps of the calling thread precise (`PR_SET_TIMERSLACK(2const)`: 1 ns instead of 50 us).
 pub(crate) fn set_precise_sleep() {
     // SAFETY: this prctl takes one integer and touches no memory of ours.

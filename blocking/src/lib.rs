@@ -49,6 +49,8 @@ mod verdict;
 #[cfg(not(loom))]
 mod doze;
 #[cfg(not(loom))]
+mod holders;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "system calls on threads, clocks and signal masks")]
 mod kernel;
 #[cfg(not(loom))]

@@ -7,7 +7,7 @@
 //!
 //! Whoever is second of the two sees the other, so one of them wakes a thread (the model is `tests/loom_idle_set.rs`).
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,13 @@ use crate::admission::Admission;
 use crate::config::{Config, Heritage};
 use crate::counters::Counters;
 use crate::doze::Doze;
+use crate::holders::Holders;
 use crate::idle_set::IdleSet;
 use crate::lease::Lease;
 use crate::scheduler::Scheduler;
 use crate::searchers::{Found, Searchers};
 use crate::spares::Spares;
-use crate::threads::{NO_THREAD, Roster};
+use crate::threads::{Roster, ThreadRecord};
 
 /// The processors and threads of one runtime.
 #[derive(Debug)]
@@ -28,8 +29,7 @@ pub struct Pool {
     pub(crate) config: Config,
     pub(crate) heritage: Heritage,
     pub(crate) idle: IdleSet,
-    /// Which thread (its slot in the roster) bound each processor last; a hint for the monitor, checked against the record before it acts.
-    pub(crate) holders: Box<[AtomicU32]>,
+    pub(crate) holders: Holders,
     pub(crate) spares: Spares,
     pub(crate) searchers: Searchers,
     pub(crate) doze: Doze,
@@ -61,7 +61,7 @@ impl Pool {
             config,
             heritage: Heritage::of_current_thread(),
             idle,
-            holders: (0..processors).map(|_| AtomicU32::new(NO_THREAD)).collect(),
+            holders: Holders::new(processors),
             spares: Spares::default(),
             searchers: Searchers::default(),
             doze: Doze::default(),
@@ -135,7 +135,7 @@ impl Pool {
         scheduler.before_release(&mut lease);
         self.idle.insert(lease);
         if scheduler.work_waits() {
-            self.wake_if_useful(scheduler);
+            self.wake_successor(scheduler);
         }
         if self.is_closing() {
             self.kick(scheduler);
@@ -161,9 +161,11 @@ impl Pool {
         self.idle.insert(lease);
     }
 
-    fn wake_if_useful(&self, scheduler: &dyn Scheduler) {
-        if self.searchers.try_begin(self.idle.len()) {
-            self.wake_searcher(scheduler);
+    /// Wakes a thread in place of the calling one, which is about to leave its CPU. One more than there are idle processors may search then: those that do may wait for
+    /// another CPU, and this one would stand idle meanwhile.
+    fn wake_successor(&self, scheduler: &dyn Scheduler) {
+        if self.searchers.try_begin(self.idle.len() + 1) {
+            self.wake_searcher(scheduler, self.spares.pop_here());
         }
     }
 
@@ -171,16 +173,16 @@ impl Pool {
     #[cold]
     pub(crate) fn send_for_poller(&self, scheduler: &dyn Scheduler) {
         if self.spares.len() > 0 {
-            self.wake_if_useful(scheduler);
+            self.wake_successor(scheduler);
         } else {
             self.kick(scheduler);
         }
     }
 
-    /// Wakes one thread, which the caller has counted as a searcher: a spare, else the poller, else a new one.
+    /// Wakes one thread, which the caller has counted as a searcher: `spare`, else the poller, else a new one.
     #[cold]
-    fn wake_searcher(&self, scheduler: &dyn Scheduler) {
-        if let Some(spare) = self.spares.pop() {
+    fn wake_searcher(&self, scheduler: &dyn Scheduler, spare: Option<Arc<ThreadRecord>>) {
+        if let Some(spare) = spare {
             spare.wake();
             return;
         }
@@ -202,7 +204,7 @@ impl Pool {
         if idle == 1 && scheduler.has_poller() && !self.monitor_polls.load(Ordering::Relaxed) {
             self.summon_poller(scheduler);
         } else {
-            self.wake_searcher(scheduler);
+            self.wake_searcher(scheduler, self.spares.pop());
         }
     }
 
@@ -226,7 +228,7 @@ impl Pool {
     /// Wakes a thread if a task waits beside an idle processor. The caller has fenced.
     pub(crate) fn wake_for_waiting(&self, scheduler: &dyn Scheduler) {
         if scheduler.work_waits() && !self.idle.is_empty() {
-            self.wake_if_useful(scheduler);
+            self.wake_successor(scheduler);
         }
     }
 
@@ -249,7 +251,9 @@ impl Pool {
         if self.answer_summons() {
             let _ = self.searchers.end();
             fence(Ordering::SeqCst);
-            self.wake_for_waiting(scheduler);
+            if scheduler.work_waits() {
+                self.wake_helper(scheduler, self.idle.len());
+            }
         }
     }
 

@@ -46,6 +46,11 @@ impl Searchers {
         self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| (n < limit).then_some(n + 1)).is_ok()
     }
 
+    /// Whether so many search that each of `processors` idle ones has somebody coming for it. A hint.
+    pub fn are_enough_for(&self, processors: usize) -> bool {
+        self.count.load(Ordering::Relaxed) >= processors
+    }
+
     /// One less. Afterwards the caller looks at the queues once more (the fence is done).
     pub fn end(&self) -> Found {
         // AcqRel: the last one comes after what the others did.

@@ -1,18 +1,25 @@
 //! Which parked thread is woken next, and which has been of no use for so long that it may end?
 //!
-//! A stack: the thread that parked last is woken first (its stack is warm), so the bottom ages and can be trimmed.
+//! A stack: the thread that parked last is woken first (its stack is warm), so the bottom ages and can be trimmed. Who wakes a thread in its own place
+//! prefers one that parked on this CPU: the kernel wakes a thread where it slept, and does not move it for a while, be the waker's CPU idle.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::kernel;
 use crate::threads::ThreadRecord;
+
+/// So far from the top of the stack a thread that parked on this CPU is looked for.
+const REACH: usize = 16;
 
 #[derive(Debug)]
 struct Spare {
     thread: Arc<ThreadRecord>,
     since: Instant,
+    /// Where it parked.
+    cpu: u32,
 }
 
 /// The parked worker threads. The lock is held for a push or a pop only, never while user code runs.
@@ -31,8 +38,8 @@ impl Spares {
     }
 
     pub(crate) fn push(&self, thread: Arc<ThreadRecord>) {
-        let since = Instant::now();
-        self.with(|stack| stack.push_back(Spare { thread, since }));
+        let spare = Spare { thread, since: Instant::now(), cpu: kernel::current_cpu() };
+        self.with(|stack| stack.push_back(spare));
     }
 
     /// The most recently parked.
@@ -41,6 +48,19 @@ impl Spares {
             return None;
         }
         self.with(|stack| stack.pop_back()).map(|spare| spare.thread)
+    }
+
+    /// The most recently parked on this CPU, which the caller is about to leave; else the most recently parked.
+    pub(crate) fn pop_here(&self) -> Option<Arc<ThreadRecord>> {
+        if self.len() == 0 {
+            return None;
+        }
+        let here = kernel::current_cpu();
+        self.with(|stack| {
+            let depth = stack.iter().rev().take(REACH).position(|spare| spare.cpu == here).unwrap_or(0);
+            stack.remove(stack.len().checked_sub(depth + 1)?)
+        })
+        .map(|spare| spare.thread)
     }
 
     /// Takes `thread` out again; false if somebody popped it (and so left it a token).

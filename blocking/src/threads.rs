@@ -17,9 +17,6 @@ use crate::record::Record;
 use crate::scheduler::Scheduler;
 use crate::worker::Worker;
 
-/// What `Pool::holders` says of a processor that no thread has bound yet.
-pub(crate) const NO_THREAD: u32 = u32::MAX;
-
 /// All that others may know of a worker thread.
 #[derive(Debug)]
 pub(crate) struct ThreadRecord {

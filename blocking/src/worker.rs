@@ -20,6 +20,7 @@ use std::time::Instant;
 
 use crate::admission::Ticket;
 use crate::fence;
+use crate::kernel;
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
@@ -154,10 +155,20 @@ impl Worker {
     pub fn acquire(&self) -> Option<Lease> {
         let lease = self.pool.idle.take(self.last.get()).or_else(|| self.pool.idle.take_any())?;
         self.words().bind(lease.index());
-        self.pool.holders[lease.processor()].store(self.thread.slot, std::sync::atomic::Ordering::Relaxed);
+        self.pool.holders.bind(lease.processor(), self.thread.slot, kernel::current_cpu());
         self.last.set(lease.processor());
         self.pool.rouse(&*self.scheduler);
         Some(lease)
+    }
+
+    /// Takes an idle processor for a thread that comes out of user code without one, unless somebody else should have it.
+    ///
+    /// If a thread has been woken for each idle processor, and this CPU has a holder already, then with another one here the two would take turns while the CPU of the woken
+    /// thread stands idle: the kernel does not move threads that ran within the last half millisecond (ARCHITECTURE.md, `mix100`).
+    pub fn reacquire(&self) -> Option<Lease> {
+        let pool = &self.pool;
+        let is_spoken_for = pool.searchers.are_enough_for(pool.idle.len()) && pool.holders.any_on(kernel::current_cpu(), &pool.idle);
+        if is_spoken_for { None } else { self.acquire() }
     }
 
     /// Gives the processor to the idle set; a thread is woken if a task waits.
@@ -212,12 +223,8 @@ impl Worker {
     fn reclaim(&self, lent: u32) -> Option<Lease> {
         match self.words().reclaim() {
             Reclaim::Kept => {
-                // Invariant 1 of ARCHITECTURE.md. Relaxed: had another thread bound it, the monitor's verdict would have come in between.
-                debug_assert_eq!(
-                    self.pool.holders[lent as usize].load(std::sync::atomic::Ordering::Relaxed),
-                    self.thread.slot,
-                    "processor {lent} has two holders"
-                );
+                // Invariant 1 of ARCHITECTURE.md. A hint will do: had another thread bound it, the monitor's verdict would have come in between.
+                debug_assert_eq!(self.pool.holders.slot(lent as usize), self.thread.slot, "processor {lent} has two holders");
                 Some(Lease::new(lent))
             }
             Reclaim::Lost => None,
@@ -273,7 +280,7 @@ impl Worker {
                 return holds;
             }
         };
-        let lease = lease.or_else(|| self.acquire());
+        let lease = lease.or_else(|| self.reacquire());
         let holds = lease.is_some();
         self.lend_again(mode, lease);
         holds

@@ -19,6 +19,8 @@ mod block_on;
 #[cfg(not(loom))]
 mod driver;
 #[cfg(not(loom))]
+mod outlook;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "the lease is the proof that a processor's parts may be touched")]
 mod processors;
 #[cfg(not(loom))]

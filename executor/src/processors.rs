@@ -10,6 +10,7 @@ use std::time::Instant;
 use handover_blocking::Lease;
 use handover_blocking::counters::Counter;
 
+use crate::outlook::Outlook;
 use crate::queue::ring::Ring;
 use crate::task::cell::Header;
 use crate::task::reference::Runnable;
@@ -30,6 +31,8 @@ struct Processor {
 pub(crate) struct Own {
     /// Polls, for what happens every so often.
     pub(crate) tick: u32,
+    /// When to look beyond its own queue.
+    pub(crate) outlook: Outlook,
     /// How many tasks in a row came out of the next slot.
     pub(crate) streak: u32,
     /// xorshift state, for the order of victims.
@@ -42,7 +45,7 @@ pub(crate) struct Own {
 
 impl Default for Own {
     fn default() -> Self {
-        Self { tick: 0, streak: 0, random: 0x9E37_79B9, delivering: false, fetched: None }
+        Self { tick: 0, outlook: Outlook::default(), streak: 0, random: 0x9E37_79B9, delivering: false, fetched: None }
     }
 }
 

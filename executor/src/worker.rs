@@ -21,9 +21,6 @@ use crate::scheduler::Shared;
 use crate::task::cell::{self, Ran};
 use crate::task::reference::Runnable;
 
-/// Polls between two looks at the driver and the inject queue while there is own work. A prime, so that it does not beat with a program's own rhythm;
-/// Go and tokio have 61 too.
-const EVENT_INTERVAL: u32 = 61;
 /// Every so many polls a returner goes first.
 const RETURNER_INTERVAL: u32 = 4;
 /// A thread that fetches a batch of events keeps it to itself for so long. To wake another costs the waker 5 us and takes 35; an echo server with 64 connections is
@@ -36,29 +33,19 @@ const LONGEST_STREAK: u32 = 3;
 pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
     let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false };
     worker.arrived();
-    let mut lease = None;
+    let mut lease = worker.acquire();
     loop {
-        lease = lease.or_else(|| worker.acquire());
-        lease = match lease {
-            Some(held) => match thread.work(held) {
-                Work::Lost => None,
-                Work::None(lease) => Some(lease),
-            },
-            None => None,
-        };
+        let unused = lease.take().and_then(|lease| thread.work(lease));
         if worker.is_dismissed() || shared.pool().is_closing() {
-            if let Some(lease) = lease {
+            if let Some(lease) = unused {
                 worker.release(lease);
             }
             return;
         }
-        if lease.is_none() {
-            lease = worker.acquire();
-            if lease.is_some() {
-                continue;
-            }
-        }
-        lease = thread.rest(lease);
+        lease = match unused {
+            Some(_) => thread.rest(unused),
+            None => worker.reacquire().or_else(|| thread.rest(None)),
+        };
     }
 }
 
@@ -70,17 +57,9 @@ struct Thread<'a> {
     searching: bool,
 }
 
-/// How a spell of work ended.
-enum Work {
-    /// The processor was taken while a task ran.
-    Lost,
-    /// There is nothing to run.
-    None(Lease),
-}
-
 impl Thread<'_> {
-    /// Runs tasks until there are none or the processor is lost.
-    fn work(&mut self, mut lease: Lease) -> Work {
+    /// Runs tasks until there are none, or until the processor was taken while one ran.
+    fn work(&mut self, mut lease: Lease) -> Option<Lease> {
         loop {
             let task;
             (lease, task) = self.find(lease);
@@ -88,15 +67,12 @@ impl Thread<'_> {
                 if std::mem::take(&mut self.searching) {
                     self.shared.pool().search_failed();
                 }
-                return Work::None(lease);
+                return Some(lease);
             };
             if std::mem::take(&mut self.searching) {
                 self.shared.pool().search_succeeded(&**self.shared);
             }
-            match self.poll(lease, task) {
-                Some(kept) => lease = kept,
-                None => return Work::Lost,
-            }
+            lease = self.poll(lease, task)?;
         }
     }
 
@@ -119,15 +95,17 @@ impl Thread<'_> {
         let own = shared.processors.own(&mut lease);
         own.tick = own.tick.wrapping_add(1);
         let tick = own.tick;
+        let looks_around = own.outlook.is_due();
         if let Some(fetched) = own.fetched {
             self.share(&mut lease, fetched);
         }
-        if tick.is_multiple_of(EVENT_INTERVAL) {
+        if looks_around {
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
             if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
                 lease = self.poll_driver_now(lease);
             }
-            if let Some(task) = shared.inject.pop() {
+            // No returner: they have their turns below, and so many may come that the others would never have theirs.
+            if let Some(task) = shared.inject.pop_ordinary() {
                 return (lease, Some(task));
             }
         }
@@ -204,13 +182,14 @@ impl Thread<'_> {
         self.deliver(lease)
     }
 
-    /// Wakes those for whom something has happened; their tasks go to this processor.
+    /// Wakes those for whom something has happened; their tasks go to this processor: a batch to the end of the ring, in order, a single one into the next slot, since a
+    /// timer that fires beside tasks that compute would else be late by all of them.
     fn deliver(&mut self, mut lease: Lease) -> Lease {
         if self.wakers.is_empty() {
             return lease;
         }
         let processors = &self.shared.processors;
-        processors.own(&mut lease).delivering = true;
+        processors.own(&mut lease).delivering = self.wakers.len() > 1;
         (lease, ()) = self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers));
         processors.own(&mut lease).delivering = false;
         processors.own(&mut lease).fetched.get_or_insert_with(Instant::now);

@@ -11,7 +11,6 @@ mod stalls;
 mod supply;
 mod watch;
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -165,7 +164,7 @@ impl Monitor {
 
     /// Who has lent `processor`.
     fn lent(&self, processor: usize) -> Option<(Arc<ThreadRecord>, Seq)> {
-        let slot = self.pool.holders[processor].load(Ordering::Relaxed);
+        let slot = self.pool.holders.slot(processor);
         let thread = self.pool.roster.get(slot)?;
         let seq = thread.words.observe();
         (seq.is_lent() && thread.words.processor() == processor as u32).then_some((thread, seq))

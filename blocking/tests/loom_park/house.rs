@@ -39,6 +39,13 @@ impl Count {
         }
     }
 
+    fn are_enough_for(&self, processors: usize) -> bool {
+        match self {
+            Self::Real(searchers) => searchers.are_enough_for(processors),
+            Self::Unfenced(count) => count.load(Ordering::Relaxed) >= processors,
+        }
+    }
+
     fn end(&self) -> Found {
         match self {
             Self::Real(searchers) => searchers.end(),
@@ -106,8 +113,8 @@ impl House {
     pub(crate) fn submit(&self) {
         self.queue.fetch_add(1, Ordering::Relaxed);
         let idle = self.idle.len_after_push();
-        if idle != 0 && self.searchers.try_begin(idle) {
-            self.wake_searcher();
+        if idle != 0 {
+            self.wake_helper(idle);
         }
     }
 
@@ -121,13 +128,13 @@ impl House {
             let waits = self.work_waits();
             self.idle.insert(lease);
             if waits {
-                self.wake_if_useful();
+                self.wake_successor();
             }
             return;
         }
         self.idle.insert(lease);
         if self.work_waits() {
-            self.wake_if_useful();
+            self.wake_successor();
         }
     }
 
@@ -138,12 +145,18 @@ impl House {
         }
         fence(Ordering::SeqCst);
         if self.work_waits() && !self.idle.is_empty() {
-            self.wake_if_useful();
+            self.wake_successor();
         }
     }
 
-    fn wake_if_useful(&self) {
-        if self.searchers.try_begin(self.idle.len()) {
+    fn wake_helper(&self, idle: usize) {
+        if self.searchers.try_begin(idle) {
+            self.wake_searcher();
+        }
+    }
+
+    fn wake_successor(&self) {
+        if self.searchers.try_begin(self.idle.len() + 1) {
             self.wake_searcher();
         }
     }
@@ -178,8 +191,8 @@ impl House {
 
     /// `Pool::search_succeeded`.
     fn search_succeeded(&self) {
-        if self.searchers.end() == Found::WasLast && self.work_waits() && !self.idle.is_empty() {
-            self.wake_if_useful();
+        if self.searchers.end() == Found::WasLast && self.work_waits() {
+            self.wake_helper(self.idle.len());
         }
     }
 
@@ -243,12 +256,17 @@ impl House {
             let _ = self.searchers.end();
         }
         if self.fault != Fault::GivesUpWithoutALook {
-            lease = lease.or_else(|| self.idle.take_any());
+            lease = lease.or_else(|| self.reacquire());
         }
         if lease.is_some() {
             self.work(searching);
         }
         lease
+    }
+
+    /// `Worker::reacquire`, as if every CPU had a holder.
+    fn reacquire(&self) -> Option<Lease> {
+        if self.searchers.are_enough_for(self.idle.len()) { None } else { self.idle.take_any() }
     }
 
     fn line_up_and_release(&self, thread: usize, lease: Option<Lease>) {
@@ -285,7 +303,12 @@ impl House {
     /// Thread `thread` was parked, and has been woken as a searcher for a task; it has not run yet.
     pub(crate) fn begin_woken(&self, thread: usize) {
         self.queue.fetch_add(1, Ordering::Relaxed);
-        assert!(self.searchers.try_begin(1));
+        self.begin_searching(thread);
+    }
+
+    /// The same for a task that another thread has been woken for, too.
+    pub(crate) fn begin_searching(&self, thread: usize) {
+        assert!(self.searchers.try_begin(self.tokens.len()));
         self.tokens[thread].swap(true, Ordering::Release);
     }
 

@@ -140,29 +140,36 @@ fn canary_searcher_without_fence() {
     push_against_a_searcher_that_stays(Fault::SearcherDoesNotFence);
 }
 
-/// Given a thread that was woken for a task; when one that returns from a call takes the only processor on its way and gives it back;
-/// then the task is not left between the two.
+/// Given as many threads woken for a task as may be; when one that returns from a call takes the only processor on its way and gives it back;
+/// then the task is not left among them.
 fn searcher_against_a_returning_thread(fault: Fault) {
     check(3, move || {
         let house = Arc::new(House::new(1, fault));
         house.begin_polled();
         house.begin_woken(0);
+        house.begin_searching(1);
         let returning = beside(&house, |house| {
             // Its own poll goes on, and ends; it does not look for tasks before it gives the processor to a long call.
             if let Some(lease) = house.idle.take_any() {
                 house.release(lease);
             }
         });
-        let mut searching = house.wakes(0);
-        let lease = house.search(&mut searching);
-        let _ = house.rest(0, lease);
+        let other = beside(&house, |house| search_and_rest(house, 1));
+        search_and_rest(&house, 0);
+        other.join().expect("the other searcher");
         returning.join().expect("the returning thread");
         house.check(1);
     });
 }
 
+fn search_and_rest(house: &House, thread: usize) {
+    let mut searching = house.wakes(thread);
+    let lease = house.search(&mut searching);
+    let _ = house.rest(thread, lease);
+}
+
 #[test]
-fn a_searcher_races_a_returning_thread() {
+fn searchers_race_a_returning_thread() {
     searcher_against_a_returning_thread(Fault::Nothing);
 }
 

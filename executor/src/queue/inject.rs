@@ -105,6 +105,14 @@ impl Inject {
         self.with(|lanes| lanes.returners.pop())
     }
 
+    /// The next that is no returner.
+    pub(crate) fn pop_ordinary(&self) -> Option<Runnable> {
+        if self.ordinary.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.with(|lanes| lanes.ordinary.pop())
+    }
+
     /// One task to run now, returners first, and up to `more` ordinary ones for the caller's ring.
     pub(crate) fn pop_many(&self, more: usize, mut take: impl FnMut(Runnable)) -> Option<Runnable> {
         if self.is_empty() {

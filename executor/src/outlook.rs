@@ -1,0 +1,92 @@
+//! How often does a holder with tasks of its own look at what waits elsewhere?
+//!
+//! Pure: polls and times go in, "look now" comes out. Looking costs a system call, so quick polls look seldom; but what waits in the inject queue or in epoll
+//! waits for so many *polls*, and with polls of 100 us each sixty-first would be every 6 ms. So the interval follows the time that polls take.
+
+use std::time::{Duration, Instant};
+
+/// The interval that is aimed at.
+const TARGET: Duration = Duration::from_micros(500);
+/// At most so many polls. A prime, so that it does not beat with a program's own rhythm; Go and tokio have 61 too.
+const LONGEST: u32 = 61;
+/// At least so many, or the processor's own tasks would starve.
+const SHORTEST: u32 = 2;
+
+/// The counting of polls from one look to the next.
+#[derive(Debug)]
+pub(crate) struct Outlook {
+    left: u32,
+    interval: u32,
+    since: Option<Instant>,
+}
+
+impl Default for Outlook {
+    fn default() -> Self {
+        Self { left: LONGEST, interval: LONGEST, since: None }
+    }
+}
+
+impl Outlook {
+    /// Counts a poll; true if it is time to look.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.left -= 1;
+        if self.left == 0 {
+            self.adapt(Instant::now());
+            return true;
+        }
+        false
+    }
+
+    /// Sets the interval by how long the last one took: at once shorter, but at most twice as long, for one look back may have missed the long polls.
+    #[cold]
+    fn adapt(&mut self, now: Instant) {
+        if let Some(since) = self.since.replace(now) {
+            let nanos = (now - since).as_nanos().max(1);
+            let fitting = TARGET.as_nanos() * u128::from(self.interval) / nanos;
+            self.interval = u32::try_from(fitting).unwrap_or(LONGEST).min(self.interval * 2).clamp(SHORTEST, LONGEST);
+        }
+        self.left = self.interval;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const US: Duration = Duration::from_micros(1);
+
+    /// The intervals of a processor whose polls take `poll`, after `looks` looks.
+    fn interval_after(outlook: &mut Outlook, poll: Duration, looks: u32) -> u32 {
+        let mut now = outlook.since.unwrap_or_else(Instant::now);
+        for _ in 0..looks {
+            now += poll * outlook.interval;
+            outlook.adapt(now);
+        }
+        outlook.interval
+    }
+
+    #[test]
+    fn quick_polls_look_seldom_and_long_ones_often() {
+        assert_eq!(interval_after(&mut Outlook::default(), US / 10, 10), LONGEST);
+        assert_eq!(interval_after(&mut Outlook::default(), TARGET / 20, 10), 20);
+        assert_eq!(interval_after(&mut Outlook::default(), TARGET, 10), SHORTEST);
+        assert_eq!(interval_after(&mut Outlook::default(), 10_000 * US, 10), SHORTEST);
+    }
+
+    #[test]
+    fn it_is_shortened_at_once_and_prolonged_step_by_step() {
+        let mut outlook = Outlook::default();
+        assert_eq!(interval_after(&mut outlook, US, 2), LONGEST);
+        assert_eq!(interval_after(&mut outlook, TARGET, 1), SHORTEST);
+        assert_eq!(interval_after(&mut outlook, US, 1), 2 * SHORTEST);
+        assert_eq!(interval_after(&mut outlook, US, 5), LONGEST);
+    }
+
+    #[test]
+    fn it_is_due_after_so_many_polls() {
+        let mut outlook = Outlook::default();
+        let polls = (1..).find(|_| outlook.is_due());
+        assert_eq!(polls, Some(LONGEST));
+    }
+}
