@@ -15,7 +15,8 @@
 //! }
 //! ```
 //!
-//! - [`blocking`] declares a call that may block; [`block_in_place`] is its sync form, for anywhere; [`spawn_blocking`] makes it a task of its own.
+//! - [`blocking`] declares a call that may block; [`block_in_place`] is its sync form, for anywhere; [`spawn_blocking`] makes it a task of its own;
+//!   [`cancellable`] makes it end early when its task is aborted.
 //! - [`spawn`], [`task`], [`time`], [`net`], [`fs`] mean what they mean in tokio, with the I/O traits of `futures`.
 //! - A task that blocks *without* declaring it does not stop the others either: the monitor notices, hands its processor to another thread, and says so in a `warn!`.
 
@@ -39,4 +40,4 @@ pub use handover_blocking::{Blocking, Hint, block_in_place, blocking};
 pub use handover_macros::{main, test};
 pub use metrics::RuntimeMetrics;
 pub use runtime::block_on;
-pub use task::{spawn, spawn_blocking, yield_now};
+pub use task::{cancellable, spawn, spawn_blocking, yield_now};

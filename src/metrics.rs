@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use handover_executor::Shared;
 
@@ -47,6 +48,12 @@ impl RuntimeMetrics {
         self.shared.pool().counters().stalls.get()
     }
 
+    /// Worker threads that run a task without a processor now, outside declared calls: it was taken from them because they computed for longer than `handoff_after`, blocked without saying so,
+    /// or came back from a call to find none idle. They go on until their poll ends, at the latest.
+    pub fn threads_without_processor(&self) -> usize {
+        self.shared.pool().threads_without_processor()
+    }
+
     /// Polls that ended without a processor.
     pub fn runs_without_processor(&self) -> u64 {
         self.shared.pool().counters().runs_without_processor.get()
@@ -65,6 +72,11 @@ impl RuntimeMetrics {
     /// Blocking calls that had to wait so.
     pub fn admission_waits(&self) -> u64 {
         self.shared.pool().counters().admission_waits.get()
+    }
+
+    /// How long they waited, summed over those that have started.
+    pub fn admission_wait_time(&self) -> Duration {
+        Duration::from_nanos(self.shared.pool().counters().admission_wait_nanos.get())
     }
 
     /// Calls that were let in beyond the limit, because none had returned for a second.
@@ -127,10 +139,12 @@ impl fmt::Debug for RuntimeMetrics {
             .field("handoffs", &self.handoffs())
             .field("retakes", &self.retakes())
             .field("stalls", &self.stalls())
+            .field("threads_without_processor", &self.threads_without_processor())
             .field("runs_without_processor", &self.runs_without_processor())
             .field("calls_out", &self.calls_out())
             .field("calls_waiting", &self.calls_waiting())
             .field("admission_waits", &self.admission_waits())
+            .field("admission_wait_time", &self.admission_wait_time())
             .field("admission_breaks", &self.admission_breaks())
             .field("threads", &self.threads())
             .field("spare_threads", &self.spare_threads())

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub use handover_executor::task::{AbortHandle, Id, JoinError, JoinHandle, id, try_id};
+pub use handover_executor::task::{AbortHandle, Id, JoinError, JoinHandle, cancellable, id, try_id};
 
 use crate::runtime::Handle;
 

@@ -71,6 +71,7 @@ fn ten_thousand(hint: Option<Hint>) {
     let most = most.load(Ordering::Relaxed);
     assert!(most <= CAP + PROCESSORS && out <= CAP + PROCESSORS, "{most} calls at a time, {out} counted; {metrics:?}");
     assert!(metrics.admission_waits() > 0, "{metrics:?}");
+    assert!(metrics.admission_wait_time() > Duration::ZERO, "{metrics:?}");
     assert_eq!((metrics.calls_out(), metrics.calls_waiting(), metrics.admission_breaks()), (0, 0, 0), "{metrics:?}");
 }
 

@@ -164,6 +164,32 @@ fn a_remote_task_runs_beside_computing_polls_on_every_processor() {
 }
 
 #[test]
+fn threads_that_compute_without_a_processor_are_counted_until_their_polls_end() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1);
+    assert_eq!(runtime.metrics().threads_without_processor(), 0);
+    let (computing, over) = (Latch::default(), Arc::new(AtomicBool::new(false)));
+    let (computes, ends) = (computing.clone(), Arc::clone(&over));
+    let hog = runtime.spawn(async move {
+        computes.step();
+        compute_until(&ends);
+    });
+    assert!(computing.wait_for(1, NEVER));
+    // When it has lost the only processor to another task,
+    futures::executor::block_on(runtime.spawn(async {})).unwrap();
+    // then it is counted, the other one is not, and
+    assert_eq!(runtime.metrics().threads_without_processor(), 1, "{:?}", runtime.metrics());
+    over.store(true, Ordering::Relaxed);
+    futures::executor::block_on(hog).unwrap();
+    // a while after its end nobody is.
+    let deadline = Instant::now() + NEVER;
+    while runtime.metrics().threads_without_processor() != 0 {
+        assert!(Instant::now() < deadline, "{:?}", runtime.metrics());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn a_task_spawned_by_a_computing_poll_runs_elsewhere() {
     let _alone = alone();
     for processors in [1, 2] {

@@ -52,6 +52,8 @@ pub struct Counters {
     pub parks: Counter,
     /// Calls that waited for others to return before they started: `max_blocking_threads` were out.
     pub admission_waits: Counter,
+    /// Nanoseconds that those waited which did start.
+    pub admission_wait_nanos: Counter,
     /// Calls that were let in beyond that limit, because none returned.
     pub breaks: Counter,
     /// Times that the monitor was kicked out of a doze.

@@ -11,6 +11,7 @@
 
 pub mod admission;
 pub mod idle_set;
+pub mod interrupt;
 pub mod lease;
 pub mod record;
 pub mod searchers;

@@ -17,10 +17,12 @@ use crate::counters::Counters;
 use crate::doze::Doze;
 use crate::holders::Holders;
 use crate::idle_set::IdleSet;
+use crate::interrupt::OutCall;
 use crate::lease::Lease;
 use crate::scheduler::Scheduler;
 use crate::searchers::{Found, Searchers};
 use crate::spares::Spares;
+use crate::sync;
 use crate::threads::{Roster, ThreadRecord};
 
 /// The processors and threads of one runtime.
@@ -35,6 +37,8 @@ pub struct Pool {
     pub(crate) doze: Doze,
     pub(crate) roster: Roster,
     pub(crate) admission: Admission,
+    /// Calls of cancelled tasks that the monitor shall interrupt.
+    pub(crate) interrupts: sync::Mutex<Vec<Arc<OutCall>>>,
     /// A wake-up found no spare: the monitor shall make one.
     starved: AtomicBool,
     /// The monitor stands in for the poller, so a kick must interrupt it there.
@@ -67,6 +71,7 @@ impl Pool {
             doze: Doze::default(),
             roster: Roster::default(),
             admission,
+            interrupts: sync::Mutex::new(Vec::new()),
             starved: AtomicBool::new(false),
             monitor_polls: AtomicBool::new(false),
             summons: AtomicBool::new(false),
@@ -100,6 +105,11 @@ impl Pool {
     /// Worker threads alive now.
     pub fn threads(&self) -> usize {
         self.roster.alive()
+    }
+
+    /// Worker threads that run user code without a processor now, other than in declared calls.
+    pub fn threads_without_processor(&self) -> usize {
+        self.roster.without_processor()
     }
 
     /// The gate in front of blocking calls.

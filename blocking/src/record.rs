@@ -265,6 +265,13 @@ impl Record {
         self.processor.load(Ordering::Relaxed)
     }
 
+    /// Whether the thread runs user code without a processor, outside any declared call: computing, or blocked without saying so. A hint.
+    pub fn runs_without(&self) -> bool {
+        let lost = self.processor() == NO_PROCESSOR || self.request.load(Ordering::Relaxed) == TAKEN;
+        let seq = self.observe();
+        lost && seq.is_lent() && !seq.is_declared()
+    }
+
     /// The site of the call that is out, as the predictor's index.
     pub fn site(&self) -> u32 {
         self.site.load(Ordering::Relaxed)

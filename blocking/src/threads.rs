@@ -181,6 +181,11 @@ impl Roster {
         self.with(|threads| threads.iter().flatten().map(|thread| thread.polls.get()).sum())
     }
 
+    /// Those that run user code without a processor now.
+    pub(crate) fn without_processor(&self) -> usize {
+        self.with(|threads| threads.iter().flatten().filter(|thread| thread.words.runs_without()).count())
+    }
+
     pub(crate) fn stuck(&self) -> Vec<StuckThread> {
         self.with(|threads| {
             let in_user_code = threads.iter().flatten().filter(|thread| thread.words.observe().is_lent());

@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::admission::Ticket;
 use crate::fence;
@@ -68,6 +68,7 @@ pub struct Worker {
 pub(crate) struct Place {
     pool: Arc<Pool>,
     ticket: Option<Ticket>,
+    since: Instant,
 }
 
 impl Drop for Place {
@@ -147,6 +148,10 @@ impl Worker {
     /// The pool it belongs to.
     pub fn pool(&self) -> &Arc<Pool> {
         &self.pool
+    }
+
+    pub(crate) fn scheduler(&self) -> &Arc<dyn Scheduler> {
+        &self.scheduler
     }
 
     // ---- processors -------------------------------------------------------------------------------------------------
@@ -387,11 +392,15 @@ impl Worker {
         }
         let entered = self.pool.admission.poll_enter(&mut ticket, cx);
         match (entered, place) {
-            (Poll::Ready(()), _) => self.thread.note_counted(),
+            (Poll::Ready(()), place) => {
+                self.thread.note_counted();
+                let waited = place.as_ref().map_or(Duration::ZERO, |place| place.since.elapsed());
+                self.pool.counters().admission_wait_nanos.add(waited.as_nanos() as u64);
+            }
             (Poll::Pending, Some(place)) => place.ticket = ticket,
             (Poll::Pending, none) => {
                 self.pool.counters().admission_waits.raise();
-                *none = Some(Place { pool: Arc::clone(&self.pool), ticket });
+                *none = Some(Place { pool: Arc::clone(&self.pool), ticket, since: Instant::now() });
             }
         }
         entered

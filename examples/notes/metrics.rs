@@ -42,6 +42,8 @@ pub(crate) fn text(counters: &Counters, notes: i64) -> String {
     for (name, kind, help, value) in runtime(&Handle::current().metrics()) {
         sample(&mut text, name, kind, help, value);
     }
+    let waited = Handle::current().metrics().admission_wait_time().as_secs_f64();
+    sample(&mut text, "handover_admission_wait_seconds_total", "counter", "How long those waited.", waited);
     sample(&mut text, "notes_stored", "gauge", "Notes in the database.", notes);
     let in_flight = counters.in_flight.load(Ordering::Relaxed);
     sample(&mut text, "notes_requests_in_flight", "gauge", "Requests that are not answered yet.", in_flight);
@@ -54,11 +56,20 @@ pub(crate) fn text(counters: &Counters, notes: i64) -> String {
 
 type Sample = (&'static str, &'static str, &'static str, u64);
 
-fn runtime(metrics: &RuntimeMetrics) -> [Sample; 13] {
+fn runtime(metrics: &RuntimeMetrics) -> [Sample; 17] {
     [
         ("handover_processors", "gauge", "Processors: the right to run tasks.", metrics.num_workers() as u64),
         ("handover_threads", "gauge", "Worker threads.", metrics.threads() as u64),
         ("handover_spare_threads", "gauge", "Worker threads parked without a processor.", metrics.spare_threads() as u64),
+        (
+            "handover_threads_without_processor",
+            "gauge",
+            "Worker threads that run a task without a processor.",
+            metrics.threads_without_processor() as u64,
+        ),
+        ("handover_calls_out", "gauge", "Blocking calls that were handed off and have not returned.", metrics.calls_out() as u64),
+        ("handover_calls_waiting", "gauge", "Blocking calls that wait for others to return.", metrics.calls_waiting() as u64),
+        ("handover_admission_waits_total", "counter", "Blocking calls that had to wait for others.", metrics.admission_waits()),
         ("handover_tasks", "gauge", "Tasks that have not ended.", metrics.num_alive_tasks() as u64),
         ("handover_global_queue_depth", "gauge", "Tasks in the inject queue.", metrics.global_queue_depth() as u64),
         ("handover_handoffs_total", "counter", "Calls and polls that others could overtake.", metrics.handoffs()),

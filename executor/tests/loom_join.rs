@@ -7,7 +7,7 @@
 
 use std::sync::atomic::AtomicUsize as Ghost;
 
-use handover_executor::task::state::{LeaveJoin, Notify, Start, State, Suspend};
+use handover_executor::task::state::{Cancel, LeaveJoin, Notify, Start, State, Suspend};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -141,7 +141,7 @@ impl Task {
     }
 
     fn abort(&self) {
-        if self.state.cancel() == Notify::Submit {
+        if self.state.cancel() == Cancel::Submit {
             self.run();
         }
     }

@@ -15,6 +15,7 @@ impl Monitor {
     pub(super) fn close(mut self) {
         let mut sleep = SHORTEST_CLOSING_SLEEP;
         loop {
+            self.interrupts.send(&self.pool, Instant::now());
             for processor in 0..self.watches.len() {
                 self.take_for_shutdown(processor);
             }
@@ -27,7 +28,9 @@ impl Monitor {
             }
             self.pool.doze.settle_down(Depth::Nap);
             if self.pool.roster.alive() > 0 || !drained {
-                self.pool.doze.sleep(Some(Instant::now() + sleep));
+                let now = Instant::now();
+                let until = self.interrupts.until_next(now).map_or(sleep, |due| sleep.min(due));
+                self.pool.doze.sleep(Some(now + until));
             }
             sleep = if self.pool.doze.wake_up() { SHORTEST_CLOSING_SLEEP } else { (sleep * 2).min(LONGEST_CLOSING_SLEEP) };
         }

@@ -5,6 +5,7 @@
 //! without limit once everything is idle.
 
 mod close;
+mod interrupts;
 mod rhythm;
 mod sleep;
 mod stalls;
@@ -23,6 +24,7 @@ use crate::record::{Retake, Seq};
 use crate::scheduler::Scheduler;
 use crate::threads::{self, ThreadRecord};
 use crate::verdict::{Observation, Reason, Verdict, judge};
+use interrupts::Interrupts;
 use rhythm::Rhythm;
 use sleep::Attempts;
 use stalls::Stalls;
@@ -68,6 +70,7 @@ struct Monitor {
     stalls: Stalls,
     supply: Supply,
     attempts: Attempts,
+    interrupts: Interrupts,
 }
 
 impl Monitor {
@@ -82,6 +85,7 @@ impl Monitor {
             stalls: Stalls::default(),
             supply: Supply::new(now),
             attempts: Attempts::new(now),
+            interrupts: Interrupts::default(),
         }
     }
 
@@ -124,6 +128,7 @@ impl Monitor {
         for processor in 0..self.watches.len() {
             self.look_at(processor, now, &mut round);
         }
+        self.interrupts.send(&self.pool, now);
         self.stalls.warn_of_early_ones(&self.pool, now);
         self.scheduler.fire_overdue();
         self.supply.break_deadlock(&self.pool, now);

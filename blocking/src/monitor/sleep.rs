@@ -45,6 +45,7 @@ impl Monitor {
         let work_waits = unpolled || self.scheduler.work_waits();
         let sleep = self.rhythm.after(Seen { eventful: round.eventful, all_idle, work_waits });
         let sleep = if round.look_again { SECOND_LOOK } else { sleep };
+        let sleep = self.interrupts.until_next(Instant::now()).map_or(sleep, |due| sleep.min(due));
         if unpolled && (overdue || all_idle || self.rhythm.is_wary()) && self.stand_in(sleep) {
             return;
         }
@@ -71,6 +72,7 @@ impl Monitor {
             && self.pool.idle.is_full()
             && !self.supply.is_short()
             && !self.stalls.are_pending()
+            && !self.interrupts.are_pending()
             && self.pool.admission.waiting() == 0
             && !self.scheduler.work_waits()
             && !self.pool.is_closing()

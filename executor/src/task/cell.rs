@@ -3,6 +3,7 @@
 //! One allocation: a [`Header`] that every handle points to, then the future or its output, then the join waker. The vtable's functions are the only
 //! ones that know the type.
 
+use std::alloc::{Layout, dealloc};
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -12,8 +13,9 @@ use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 use crate::scheduler::Shared;
+use crate::task::current::Running;
 use crate::task::error::JoinError;
-use crate::task::id::{Id, Running};
+use crate::task::id::Id;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::state::{Start, State, Suspend};
 
@@ -108,9 +110,9 @@ impl Header {
 
 /// Polls or cancels a task that came out of a queue, up to the end of its turn. User code runs in here, and no panic of it gets out.
 pub(crate) fn run(task: Runnable) -> Ran {
-    let header = task.header();
-    let _running = Running::begin(header.id);
-    let pointer = task.pointer();
+    let (header, pointer) = (task.header(), task.pointer());
+    // SAFETY: user code runs on this thread only as long as this function's reference lives, or while it frees the task itself.
+    let _running = unsafe { Running::begin(pointer) };
     let done = match header.state.start() {
         // SAFETY: `start` gave this thread RUNNING, the right to touch the future.
         Start::Poll => unsafe { (header.vtable.poll)(pointer) }.is_ready(),
@@ -298,9 +300,12 @@ unsafe fn join_waker<F: Future>(task: NonNull<Header>) -> NonNull<Option<Waker>>
 }
 
 unsafe fn free<F: Future>(task: NonNull<Header>) {
-    // SAFETY: made by `allocate` as a Box<TaskCell<F>>, and the last reference is gone.
-    let cell = unsafe { Box::from_raw(task.cast::<TaskCell<F>>().as_ptr()) };
-    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(cell))) {
+    let cell = task.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: the last reference is gone. Not through a Box, which would claim the header, too, that `task::id` may read from within the destructor.
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { cell.drop_in_place() }));
+    // SAFETY: made by `allocate` as a Box<TaskCell<F>>, and its fields are gone.
+    unsafe { dealloc(cell.cast(), Layout::new::<TaskCell<F>>()) };
+    if let Err(payload) = dropped {
         reference::drop_payload(payload);
         tracing::debug!("a destructor panicked while a task was freed");
     }

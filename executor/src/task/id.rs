@@ -15,7 +15,6 @@ static NEXT_BLOCK: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(0) };
-    static RUNNING: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Id {
@@ -37,39 +36,5 @@ impl Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
-    }
-}
-
-/// The id of the task that the calling thread polls, if any.
-pub fn try_id() -> Option<Id> {
-    match RUNNING.get() {
-        0 => None,
-        id => Some(Id(id)),
-    }
-}
-
-/// The id of the task that the calling thread polls.
-///
-/// # Panics
-/// Outside a task.
-#[track_caller]
-pub fn id() -> Id {
-    try_id().expect("`task::id` was called outside a task")
-}
-
-/// Marks `id` as running until it is dropped; nested for a task that is dropped within another.
-pub(crate) struct Running {
-    before: u64,
-}
-
-impl Running {
-    pub(crate) fn begin(id: Id) -> Self {
-        Self { before: RUNNING.replace(id.0) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        RUNNING.set(self.before);
     }
 }

@@ -37,7 +37,8 @@ impl<T> JoinHandle<T> {
         Self { task, output: PhantomData }
     }
 
-    /// Asks for the task's future to be dropped: before its next poll, or when the running one ends. A blocking call in it is not interrupted.
+    /// Asks for the task's future to be dropped: before its next poll, or when the running one ends. A blocking call in it is interrupted if it is
+    /// [`cancellable`](crate::task::cancellable), else it ends as it would have.
     /// The handle then resolves to an error for which [`JoinError::is_cancelled`] holds, unless the task was over already.
     pub fn abort(&self) {
         self.task.cancel();

@@ -8,6 +8,9 @@ pub mod state;
 #[allow(unsafe_code, reason = "the future and the output share memory, guarded by the state word")]
 pub(crate) mod cell;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "the thread-local pointer to the task that runs")]
+pub(crate) mod current;
+#[cfg(not(loom))]
 pub(crate) mod error;
 #[cfg(not(loom))]
 pub(crate) mod id;
@@ -22,8 +25,10 @@ pub(crate) mod reference;
 pub(crate) mod registry;
 
 #[cfg(not(loom))]
+pub use current::{cancellable, id, try_id};
+#[cfg(not(loom))]
 pub use error::JoinError;
 #[cfg(not(loom))]
-pub use id::{Id, id, try_id};
+pub use id::Id;
 #[cfg(not(loom))]
 pub use join::{AbortHandle, JoinHandle};

@@ -8,9 +8,11 @@ use std::panic::{self, AssertUnwindSafe};
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use handover_blocking::interrupt;
+
 use crate::scheduler::Shared;
 use crate::task::cell::{Header, free_task};
-use crate::task::state::Notify;
+use crate::task::state::{Cancel, Notify};
 
 /// A counted reference.
 pub(crate) struct TaskRef(NonNull<Header>);
@@ -48,10 +50,12 @@ impl TaskRef {
         self.0
     }
 
-    /// Aborts the task: its future is dropped by a worker, soon.
+    /// Aborts the task: its future is dropped by a worker, soon; a cancellable call that it is in is interrupted.
     pub(crate) fn cancel(&self) {
-        if self.header().state.cancel() == Notify::Submit {
-            submit(self.0);
+        match self.header().state.cancel() {
+            Cancel::Submit => submit(self.0),
+            Cancel::Interrupt => interrupt::interrupt(self.header().id.as_u64()),
+            Cancel::Nothing => {}
         }
     }
 }

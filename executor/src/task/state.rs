@@ -68,6 +68,11 @@ impl Snapshot {
         self.0 & JOIN_INTEREST != 0
     }
 
+    /// It is to be dropped instead of polled.
+    pub fn is_cancelled(self) -> bool {
+        self.0 & CANCELLED != 0
+    }
+
     /// There is a join waker to wake.
     pub fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
@@ -113,6 +118,18 @@ pub enum Notify {
     Nothing,
     /// Nothing is to be queued, and the reference given was the last: free it.
     Free,
+}
+
+/// What a thread does that has cancelled a task.
+#[must_use]
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cancel {
+    /// Put it into a queue, with a reference made for that: a worker drops its future.
+    Submit,
+    /// It runs: the call that it may be in is to be interrupted.
+    Interrupt,
+    /// Nothing: it is queued, was cancelled before, or is over.
+    Nothing,
 }
 
 /// Who takes care of the output and of the join waker when the JoinHandle goes.
@@ -208,13 +225,17 @@ impl State {
     }
 
     /// Asks for its future to be dropped. Only a worker does that, so an idle task is queued for it.
-    pub fn cancel(&self) -> Notify {
+    pub fn cancel(&self) -> Cancel {
         let before = self.update(|word| match word & (SCHEDULED | RUNNING | COMPLETE | CANCELLED) {
             0 => (word | SCHEDULED | CANCELLED) + REFERENCE,
             _ if word & COMPLETE != 0 => word,
             _ => word | CANCELLED,
         });
-        if before & (SCHEDULED | RUNNING | COMPLETE | CANCELLED) == 0 { Notify::Submit } else { Notify::Nothing }
+        match before & (SCHEDULED | RUNNING | COMPLETE | CANCELLED) {
+            0 => Cancel::Submit,
+            found if found & (RUNNING | CANCELLED) == RUNNING => Cancel::Interrupt,
+            _ => Cancel::Nothing,
+        }
     }
 
     /// The JoinHandle has written its waker and offers it to the finisher; false if the task is over (the waker is still the handle's).
