@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::{self, Location};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 
 use handover_blocking::{Hint, Site, call};
 
-use crate::scheduler::Shared;
+use crate::scheduler::{Refused, Shared};
 
 /// Runs `future` as a task of `shared`, and waits for it. On a worker thread this is a declared blocking call that is known to be long.
 ///
@@ -21,26 +21,17 @@ where
     F: Future + Send,
     F::Output: Send,
 {
-    let mut output = None;
-    let result = {
-        let slot = &mut output;
-        let task: Pin<Box<dyn Future<Output = ()> + Send + '_>> = Box::pin(async move {
-            *slot = Some(future.await);
-        });
-        // SAFETY: only the lifetime changes. This function does not return or unwind before the task is COMPLETE: `wait` does not unwind, and the handle resolves
-        // only then. A COMPLETE task has dropped its future (`task::cell::conclude`), so nothing of '_ is used afterwards.
-        #[allow(unsafe_code, reason = "a scoped task: the caller's stack waits for it")]
-        let task: Pin<Box<dyn Future<Output = ()> + Send + 'static>> = unsafe { std::mem::transmute(task) };
-        let handle = shared.spawn(task, caller);
-        call::call_at(Site::of(caller), Some(Hint::Long), || wait(handle))
-    };
-    match (result, output) {
-        (Ok(()), Some(output)) => output,
-        (Err(error), _) => match error.try_into_panic() {
+    // SAFETY: this function does not return or unwind before the handle has resolved, which is after the task is COMPLETE: `wait` does not unwind. A COMPLETE task has
+    // dropped its future (`task::cell::conclude`), and the handle takes the output with it.
+    #[allow(unsafe_code, reason = "a scoped task: the caller's stack waits for it")]
+    let spawned = unsafe { shared.try_spawn_scoped(future, caller) };
+    let handle = spawned.unwrap_or_else(Refused::discard);
+    match call::call_at(Site::of(caller), Some(Hint::Long), || wait(handle)) {
+        Ok(output) => output,
+        Err(error) => match error.try_into_panic() {
             Ok(payload) => panic::resume_unwind(payload),
             Err(cancelled) => panic!("`block_on` was interrupted: the runtime was shut down ({cancelled})"),
         },
-        (Ok(()), None) => unreachable!("a task that ended without a panic has stored its output"),
     }
 }
 

@@ -113,7 +113,7 @@ impl Shared {
         }
     }
 
-    // ---- submit -----------------------------------------------------------------------------------------------------
+    // ---- spawn ------------------------------------------------------------------------------------------------------
 
     /// Makes a task of `future` and queues it. On a runtime that shuts down the future is dropped at once, and the handle says cancelled.
     pub fn spawn<F>(&self, future: F, spawned_at: &'static Location<'static>) -> JoinHandle<F::Output>
@@ -133,8 +133,27 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        // SAFETY: neither borrows anything.
+        unsafe { self.try_spawn_scoped(future, spawned_at) }
+    }
+
+    /// [`try_spawn`](Self::try_spawn) for a future that borrows.
+    ///
+    /// # Safety
+    /// What the future borrows lives until the task is over, and what its output borrows until the handle has taken it.
+    #[allow(unsafe_code, reason = "a scoped task: see `block_on`")]
+    pub(crate) unsafe fn try_spawn_scoped<F>(
+        &self,
+        future: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Result<JoinHandle<F::Output>, Refused<F::Output>>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
         let me = NonNull::new(self.me.as_ptr().cast_mut()).expect("a runtime's pointer to itself is not null");
-        let task = cell::allocate(future, me, spawned_at);
+        // SAFETY: the caller's promise.
+        let task = unsafe { cell::allocate(future, me, spawned_at) };
         // SAFETY: a new task has three references: one for the queue, one for the JoinHandle, one for the registry.
         let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
         match self.registry.insert(task) {
@@ -146,6 +165,8 @@ impl Shared {
             Err(_closed) => Err(Refused { runnable, registry_reference: unsafe { TaskRef::from_counted(task) }, handle }),
         }
     }
+
+    // ---- submit -----------------------------------------------------------------------------------------------------
 
     /// Queues a task: next on this thread's processor, or for all if this thread has none.
     #[inline]
