@@ -51,7 +51,7 @@ fn a_function_with_another_name_keeps_its_value() {
     assert_eq!(seven(), 7);
 }
 
-#[handover::main(processors = 0x3, handoff_after_ms = 1_000, max_blocking_threads = 8usize, thread_name = r"named", crate = "::handover")]
+#[handover::main(processors = 0x3, handoff_after_ms = 1_000, max_blocking_threads = 8usize, thread_name = r"named\0", crate = "::handover")]
 async fn configured() -> (usize, Option<String>) {
     let workers = handover::runtime::Handle::current().metrics().num_workers();
     (workers, std::thread::current().name().map(String::from))

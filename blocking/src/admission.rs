@@ -135,8 +135,9 @@ impl Admission {
         queue.admitted.insert(number);
         self.enter_anyway();
         self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
-        drop(queue);
+        // Under the lock: a future that is polled for another reason finds out as soon as it is free.
         certain();
+        drop(queue);
         wake_quietly(waker);
         true
     }

@@ -53,6 +53,13 @@ pub enum ConfigError {
     MaxBlockingThreads,
     /// `thread_stack_size` is below what a thread needs, or so large that no address space holds it.
     ThreadStackSize(usize),
+    /// `processors` stacks of `thread_stack_size` are more than a process can address.
+    Stacks {
+        /// `processors`.
+        processors: usize,
+        /// `thread_stack_size`.
+        bytes: usize,
+    },
     /// `thread_name` holds a NUL byte.
     ThreadName(String),
 }
@@ -66,6 +73,12 @@ impl std::fmt::Display for ConfigError {
             Self::ThreadStackSize(n) => {
                 write!(f, "thread_stack_size is {n} bytes; expected {MIN_STACK_SIZE} to {MAX_STACK_SIZE}")
             }
+            Self::Stacks { processors, bytes } => {
+                write!(
+                    f,
+                    "processors is {processors} and thread_stack_size {bytes} bytes; expected at most {ADDRESS_SPACE} bytes of stacks together"
+                )
+            }
             Self::ThreadName(name) => write!(f, "thread_name is {name:?}; expected a name without NUL bytes"),
         }
     }
@@ -73,10 +86,12 @@ impl std::fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// `PTHREAD_STACK_MIN` on Linux, as pthread_attr_setstacksize(3) has it.
-const MIN_STACK_SIZE: usize = 16 * 1024;
+/// A task that panics has its backtrace printed on this stack: with 24 KiB that overflows, which ends the process. `PTHREAD_STACK_MIN` is 16 KiB.
+const MIN_STACK_SIZE: usize = 64 * 1024;
 /// The largest stack that 512 threads of a 47-bit address space can have.
 const MAX_STACK_SIZE: usize = 64 << 30;
+/// What a process can address on x86-64.
+const ADDRESS_SPACE: usize = 1 << 47;
 
 impl Config {
     /// Names the first value that makes no sense.
@@ -87,6 +102,9 @@ impl Config {
             _ if self.max_blocking_threads == 0 => Err(ConfigError::MaxBlockingThreads),
             _ if self.thread_name.contains('\0') => Err(ConfigError::ThreadName(self.thread_name.clone())),
             Some(size) if !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(&size) => Err(ConfigError::ThreadStackSize(size)),
+            Some(bytes) if self.processors.saturating_mul(bytes) > ADDRESS_SPACE => {
+                Err(ConfigError::Stacks { processors: self.processors, bytes })
+            }
             _ => Ok(()),
         }
     }

@@ -21,7 +21,9 @@ trait Gate: Send + Sync + Sized + 'static {
     fn poll_enter(&self, ticket: &mut Option<Self::Ticket>, cx: &Context<'_>) -> Poll<()>;
     fn leave(&self);
     fn give_back(&self, ticket: Self::Ticket);
+    fn let_one_in(&self, certain: impl FnOnce()) -> bool;
     fn out(&self) -> usize;
+    fn waiting(&self) -> usize;
 }
 
 impl Gate for Admission {
@@ -41,8 +43,14 @@ impl Gate for Admission {
     fn give_back(&self, ticket: Ticket) {
         Admission::give_back(self, ticket);
     }
+    fn let_one_in(&self, certain: impl FnOnce()) -> bool {
+        Admission::let_one_in(self, certain)
+    }
     fn out(&self) -> usize {
         Admission::out(self)
+    }
+    fn waiting(&self) -> usize {
+        Admission::waiting(self)
     }
 }
 
@@ -53,6 +61,10 @@ mod fault {
     pub(super) const LEAVE_WITHOUT_FENCE: u8 = 2;
     pub(super) const WAIT_WITHOUT_SECOND_LOOK: u8 = 3;
     pub(super) const KEEP_WHAT_IS_GIVEN_BACK: u8 = 4;
+    /// The breaker looks who is first, and lets that one in under another lock.
+    pub(super) const BREAK_IN_TWO_STEPS: u8 = 5;
+    /// The breaker reports after the lock, when the one that it lets in may have found out by itself.
+    pub(super) const REPORT_LATE: u8 = 6;
 }
 
 /// Who waits, and whether it has been admitted. Room for two.
@@ -113,7 +125,11 @@ impl<const FAULT: u8> Gate for Twin<FAULT> {
                     *ticket = None;
                     Poll::Ready(())
                 }
-                None => Poll::Pending,
+                None => {
+                    let waiter = queue.waiters.iter_mut().find(|(waiter, _)| *waiter == number);
+                    waiter.expect("who has a ticket waits or is admitted").1 = cx.waker().clone();
+                    Poll::Pending
+                }
             };
         }
         self.waiting.store(queue.waiters.len() + 1, Ordering::Relaxed);
@@ -143,8 +159,33 @@ impl<const FAULT: u8> Gate for Twin<FAULT> {
             self.vacate();
         }
     }
+    fn let_one_in(&self, certain: impl FnOnce()) -> bool {
+        let mut queue = self.queue.lock().expect("no panic");
+        let Some((number, _)) = queue.waiters.first() else { return false };
+        let number = *number;
+        if FAULT == fault::BREAK_IN_TWO_STEPS {
+            drop(queue);
+            queue = self.queue.lock().expect("no panic");
+        }
+        let waker = queue.waiters.iter().position(|(waiter, _)| *waiter == number).map(|at| queue.waiters.remove(at).1);
+        queue.admitted.push(number);
+        self.enter_anyway();
+        self.waiting.store(queue.waiters.len(), Ordering::Relaxed);
+        if FAULT == fault::REPORT_LATE {
+            drop(queue);
+            certain();
+        } else {
+            certain();
+            drop(queue);
+        }
+        waker.into_iter().for_each(Waker::wake);
+        true
+    }
     fn out(&self) -> usize {
         self.out.load(Ordering::Relaxed)
+    }
+    fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 }
 
@@ -239,4 +280,136 @@ fn give_back_races_leave() {
 #[should_panic(expected = "a place was lost")]
 fn canary_keep_what_is_given_back() {
     give_back_against_leave::<Twin<{ fault::KEEP_WHAT_IS_GIVEN_BACK }>>();
+}
+
+// ---- the breaker ---------------------------------------------------------------------------------------------------
+
+/// A call that waits, and the wake-ups that it has had.
+struct Waiter<G: Gate> {
+    ticket: Option<G::Ticket>,
+    wakes: std::sync::Arc<Wakes>,
+}
+
+impl<G: Gate> Waiter<G> {
+    /// Given that the gate's one place is taken.
+    fn new(gate: &G) -> Self {
+        let mut waiter = Self { ticket: None, wakes: std::sync::Arc::default() };
+        assert!(poll(gate, &mut waiter.ticket, &waiter.wakes).is_pending());
+        waiter
+    }
+
+    /// Whether it enters. It does if it was woken, once, and else not.
+    fn enters(&mut self, gate: &G) -> bool {
+        let wakes = self.wakes.0.load(Relaxed);
+        assert!(wakes <= 1, "{wakes} wake-ups for one call");
+        let entered = poll(gate, &mut self.ticket, &self.wakes).is_ready();
+        assert_eq!(entered, wakes == 1, "a call was let in and not woken, or woken and may not enter");
+        entered
+    }
+}
+
+/// Runs `act` with the gate on a thread of the model.
+fn beside<G: Gate, T: 'static>(gate: &Arc<G>, act: impl FnOnce(&G) -> T + Send + 'static) -> thread::JoinHandle<T> {
+    let gate = Arc::clone(gate);
+    thread::spawn(move || act(&gate))
+}
+
+/// Given one or two calls that wait; when the one that is out returns while the breaker lets one in; then each that enters is counted once, in the order of arrival, and
+/// nobody waits beside a free place.
+fn break_against_leave<G: Gate>(waiters: usize) {
+    loom::model(move || {
+        let gate = Arc::new(G::new());
+        gate.enter_anyway();
+        let mut waiters: Vec<_> = (0..waiters).map(|_| Waiter::new(&*gate)).collect();
+        let leaver = beside(&gate, G::leave);
+        let let_in = gate.let_one_in(|| ());
+        leaver.join().expect("the leaver");
+        let entered: Vec<bool> = waiters.iter_mut().map(|waiter| waiter.enters(&gate)).collect();
+        assert!(entered[0], "a call waits beside a free place");
+        assert!(let_in || waiters.len() == 1, "the breaker found nobody");
+        let out = entered.iter().filter(|entered| **entered).count();
+        assert_eq!(gate.out(), out, "a place was lost, or given twice");
+        assert_eq!(gate.waiting(), entered.len() - out, "calls are said to wait that do not");
+    });
+}
+
+#[test]
+fn break_races_leave() {
+    for waiters in [1, 2] {
+        break_against_leave::<Admission>(waiters);
+        break_against_leave::<Twin<{ fault::NONE }>>(waiters);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a place was lost, or given twice")]
+fn canary_break_in_two_steps() {
+    break_against_leave::<Twin<{ fault::BREAK_IN_TWO_STEPS }>>(1);
+}
+
+/// Given two calls that wait; when the first is dropped while the breaker lets one in, and the one that is out returns, meanwhile or afterwards; then the second enters, and has
+/// the one place that is taken.
+fn break_against_give_back<G: Gate>(leaves_meanwhile: bool) {
+    loom::model(move || {
+        let gate = Arc::new(G::new());
+        gate.enter_anyway();
+        let [first, mut second] = [(); 2].map(|()| Waiter::new(&*gate));
+        let breaker = beside(&gate, |gate| gate.let_one_in(|| ()));
+        let leaver = leaves_meanwhile.then(|| beside(&gate, G::leave));
+        gate.give_back(first.ticket.expect("it waits"));
+        breaker.join().expect("the breaker");
+        match leaver {
+            Some(leaver) => leaver.join().expect("the leaver"),
+            None => gate.leave(),
+        }
+        assert!(second.enters(&gate), "a place was lost with a dropped call");
+        assert_eq!(gate.out(), 1, "a place was lost, or given twice");
+    });
+}
+
+#[test]
+fn break_races_give_back() {
+    for leaves_meanwhile in [false, true] {
+        break_against_give_back::<Admission>(leaves_meanwhile);
+        break_against_give_back::<Twin<{ fault::NONE }>>(leaves_meanwhile);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a place was lost with a dropped call")]
+fn canary_keep_the_place_beyond_the_limit() {
+    break_against_give_back::<Twin<{ fault::KEEP_WHAT_IS_GIVEN_BACK }>>(false);
+}
+
+/// Given a call that waits; when the breaker lets it in while its future is polled for another reason, with another waker; then it enters, at once or woken by the later waker,
+/// and finds the break counted.
+fn break_against_poll<G: Gate>() {
+    loom::model(|| {
+        let gate = Arc::new(G::new());
+        gate.enter_anyway();
+        let mut waiter = Waiter::new(&*gate);
+        let breaks = Arc::new(AtomicUsize::new(0));
+        let breaker = beside(&gate, {
+            let breaks = Arc::clone(&breaks);
+            move |gate: &G| gate.let_one_in(|| breaks.store(1, Ordering::Relaxed))
+        });
+        waiter.wakes = std::sync::Arc::default();
+        let entered = poll(&*gate, &mut waiter.ticket, &waiter.wakes).is_ready();
+        assert!(!entered || breaks.load(Ordering::Relaxed) == 1, "a call is let in before that is counted");
+        assert!(breaker.join().expect("the breaker"), "the breaker found nobody");
+        assert!(entered || waiter.enters(&gate), "a call was let in and its waker forgotten");
+        assert_eq!(gate.out(), 2);
+    });
+}
+
+#[test]
+fn break_races_poll() {
+    break_against_poll::<Twin<{ fault::NONE }>>();
+    break_against_poll::<Admission>();
+}
+
+#[test]
+#[should_panic(expected = "let in before that is counted")]
+fn canary_late_report_of_a_break() {
+    break_against_poll::<Twin<{ fault::REPORT_LATE }>>();
 }

@@ -118,7 +118,8 @@ impl<'a> Argument<'a> {
         };
         let text = literal.to_string();
         let content = string_content(&text).ok_or_else(wrong)?;
-        if content.is_empty() || ["\0", "\\0", "\\x00", "\\u{0"].iter().any(|nul| content.contains(nul)) {
+        let is_raw = text.starts_with('r');
+        if content.is_empty() || content.contains('\0') || (!is_raw && escapes_nul(content)) {
             return Err(wrong());
         }
         Ok(literal.clone().into())
@@ -162,8 +163,35 @@ fn integer(literal: &str) -> Option<u64> {
     u64::from_str_radix(&digits[..end], radix).ok()
 }
 
+/// Whether the content of a string literal that is not raw has an escape of NUL in it: `\0`, `\x00` or `\u{0}`.
+fn escapes_nul(content: &str) -> bool {
+    let mut rest = content;
+    while let Some((_, escape)) = rest.split_once('\\') {
+        let digits = escape.strip_prefix("u{").and_then(|digits| digits.split_once('}')).map(|(digits, _)| digits);
+        if escape.starts_with('0')
+            || escape.starts_with("x00")
+            || digits.is_some_and(|digits| digits.chars().all(|digit| matches!(digit, '0' | '_')))
+        {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
 /// What stands between the quotes of a string literal, escapes left as they are.
 fn string_content(literal: &str) -> Option<&str> {
     let raw = literal.strip_prefix('r').unwrap_or(literal).trim_matches('#');
     raw.strip_prefix('"')?.strip_suffix('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_nul_are_told_from_those_that_look_like_one() {
+        assert!([r"\0", r"a\0", r"\x00b", r"\u{0}", r"\\\u{00_0}"].iter().all(|content| escapes_nul(content)));
+        assert!(!["0", r"\\0", r"\x01", r"\u{00e9}", r"\n0", r"\\u{0}"].iter().any(|content| escapes_nul(content)));
+    }
 }

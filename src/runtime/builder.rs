@@ -74,7 +74,7 @@ impl Builder {
         self
     }
 
-    /// The stack size of worker threads in bytes. Default: the standard library's, 2 MiB.
+    /// The stack size of worker threads in bytes. Default: the standard library's, 2 MiB. At least 64 KiB.
     pub fn thread_stack_size(mut self, bytes: usize) -> Self {
         self.config.thread_stack_size = Some(bytes);
         self
