@@ -6,6 +6,9 @@
 //! **No task is left to a searcher that has stopped looking.** A submitter pushes, fences, reads the count, and relies on whom it finds
 //! there. A searcher takes itself out, fences, looks at the queues. If the submitter's fence comes first, the searcher finds the task.
 //! If the searcher's comes first, the submitter no longer counts on it. `tests/loom_park` holds the model and its canary.
+//!
+//! A searcher may leave without that look while another is counted ([`Searchers::end_beyond`]): the subtraction is one step, so of those that leave in this way one always stays, and it is counted by whoever
+//! counted on any of them.
 
 use crate::sync::{AtomicUsize, Ordering, fence};
 
@@ -49,6 +52,13 @@ impl Searchers {
     /// Whether so many search that each of `processors` idle ones has somebody coming for it. A hint.
     pub fn are_enough_for(&self, processors: usize) -> bool {
         self.count.load(Ordering::Relaxed) >= processors
+    }
+
+    /// One less, if more than `enough` search, one of them at least besides the caller. It need not look at the queues afterwards: whoever counted on it is left with another, who will.
+    #[must_use]
+    pub fn end_beyond(&self, enough: usize) -> bool {
+        let enough = enough.max(1);
+        self.count.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| (n > enough).then(|| n - 1)).is_ok()
     }
 
     /// One less. Afterwards the caller looks at the queues once more (the fence is done).

@@ -305,6 +305,12 @@ impl Worker {
         self.thread.park();
     }
 
+    /// A searcher that woke up on a CPU which has a holder, while others search for every idle processor, is of no use; for the reason see [`reacquire`](Self::reacquire). Then it no longer counts.
+    pub fn leaves_search_to_others(&self) -> bool {
+        let pool = &self.pool;
+        pool.holders.any_on(kernel::current_cpu(), &pool.idle) && pool.searchers.end_beyond(pool.idle.len())
+    }
+
     /// Takes itself off the stack of spares again; false if it has been woken meanwhile (then it must still [park](Self::park), which returns at once).
     pub fn step_out(&self) -> bool {
         self.pool.spares.withdraw(&self.thread)

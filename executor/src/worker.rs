@@ -223,12 +223,18 @@ impl Thread<'_> {
         }
         self.worker.line_up();
         release_or_look(self.shared, self.worker, lease);
-        if self.shared.pool().is_closing() && self.worker.step_out() {
-            return None;
+        loop {
+            if self.shared.pool().is_closing() && self.worker.step_out() {
+                return None;
+            }
+            self.worker.park();
+            self.searching = !self.shared.pool().is_closing() && !self.worker.is_dismissed();
+            if !self.searching || !self.worker.leaves_search_to_others() {
+                return self.lease_to_search();
+            }
+            self.searching = false;
+            self.worker.line_up();
         }
-        self.worker.park();
-        self.searching = !self.shared.pool().is_closing() && !self.worker.is_dismissed();
-        self.lease_to_search()
     }
 
     /// Waits in epoll, having released the processor; false if another thread does.

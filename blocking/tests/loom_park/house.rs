@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     AnswersInRole,
     /// The poller gives up the role, and asks for a summons with nothing to order the two.
     AnswersUnordered,
+    /// A searcher leaves the search to others although there may be none.
+    LeavesToNobody,
     /// A searcher that found no processor to search with goes to sleep without another look.
     GivesUpWithoutALook,
 }
@@ -43,6 +45,13 @@ impl Count {
         match self {
             Self::Real(searchers) => searchers.are_enough_for(processors),
             Self::Unfenced(count) => count.load(Ordering::Relaxed) >= processors,
+        }
+    }
+
+    fn end_beyond(&self, enough: usize) -> bool {
+        match self {
+            Self::Real(searchers) => searchers.end_beyond(enough),
+            Self::Unfenced(_) => false,
         }
     }
 
@@ -223,7 +232,7 @@ impl House {
         loop {
             let mut searching = if self.role.swap(true, Ordering::SeqCst) {
                 self.line_up_and_release(thread, lease.take());
-                if !self.tokens[thread].swap(false, Ordering::Acquire) {
+                if !self.is_woken_to_search(thread) {
                     return Parked::AsSpare;
                 }
                 true
@@ -236,6 +245,37 @@ impl House {
             };
             lease = self.search(&mut searching);
         }
+    }
+
+    /// From having left the search to others until the thread is parked and stays so.
+    pub(crate) fn rest_beside_searchers(&self, thread: usize) -> Parked {
+        self.line_up(thread);
+        if !self.is_woken_to_search(thread) {
+            return Parked::AsSpare;
+        }
+        let mut searching = true;
+        let lease = self.search(&mut searching);
+        self.rest(thread, lease)
+    }
+
+    /// Whether a parked thread is woken, and not of no use: as if every CPU had a holder.
+    fn is_woken_to_search(&self, thread: usize) -> bool {
+        while self.wakes(thread) {
+            if !self.leaves_search_to_others() {
+                return true;
+            }
+            self.line_up(thread);
+        }
+        false
+    }
+
+    /// `Worker::leaves_search_to_others`.
+    pub(crate) fn leaves_search_to_others(&self) -> bool {
+        if self.fault == Fault::LeavesToNobody {
+            let _ = self.searchers.end();
+            return true;
+        }
+        self.searchers.end_beyond(self.idle.len())
     }
 
     /// The poller is back; whether it was summoned.

@@ -162,6 +162,47 @@ fn searcher_against_a_returning_thread(fault: Fault) {
     });
 }
 
+/// Given two threads woken for one task, on CPUs that have holders; when each may leave the search to the other while a second task is pushed; then one stays, and both tasks are seen to.
+fn searchers_that_leave_it_to_each_other(fault: Fault) {
+    check(2, move || {
+        let house = Arc::new(House::new(2, fault));
+        house.begin_polled();
+        house.begin_woken(0);
+        house.begin_searching(1);
+        // One processor is held by a thread in a long poll.
+        let held = house.idle.take(1).expect("a full set");
+        let submitter = beside(&house, House::submit);
+        let other = beside(&house, |house| search_or_leave(house, 1));
+        search_or_leave(&house, 0);
+        other.join().expect("the other searcher");
+        submitter.join().expect("the submitter");
+        house.idle.insert(held);
+        house.check(2);
+    });
+}
+
+fn search_or_leave(house: &House, thread: usize) {
+    assert!(house.wakes(thread));
+    if house.leaves_search_to_others() {
+        let _ = house.rest_beside_searchers(thread);
+        return;
+    }
+    let mut searching = true;
+    let lease = house.search(&mut searching);
+    let _ = house.rest(thread, lease);
+}
+
+#[test]
+fn searchers_leave_it_to_each_other() {
+    searchers_that_leave_it_to_each_other(Fault::Nothing);
+}
+
+#[test]
+#[should_panic(expected = "tasks are stranded")]
+fn canary_searchers_that_leave_it_to_nobody() {
+    searchers_that_leave_it_to_each_other(Fault::LeavesToNobody);
+}
+
 fn search_and_rest(house: &House, thread: usize) {
     let mut searching = house.wakes(thread);
     let lease = house.search(&mut searching);
