@@ -71,13 +71,10 @@ impl Driver for Wiring {
 /// Outside a runtime.
 #[cfg_attr(not(any(feature = "net", feature = "time")), expect(dead_code, reason = "sockets and timers are switched off"))]
 pub(crate) fn reactor() -> io::Result<Arc<Reactor>> {
-    match Handle::try_current() {
-        Ok(handle) => Ok(Arc::clone(handle.reactor())),
-        Err(error) => Err(io::Error::other(error)),
-    }
+    Handle::with_current(|handle| Arc::clone(handle.reactor())).map_err(io::Error::other)
 }
 
-/// Which timer heap the calling thread arms: its processor's, or the last one for threads that are no workers.
+/// Which timer wheel the calling thread arms: its processor's, or the last one for threads that are no workers.
 #[cfg_attr(not(feature = "time"), expect(dead_code, reason = "timers are switched off"))]
 pub(crate) fn timer_shard() -> usize {
     Handle::with_current(|handle| {

@@ -37,7 +37,7 @@ pub struct Reactor {
 }
 
 impl Reactor {
-    /// A reactor that keeps timers in `shards` heaps (at least one), one for each thread that is to arm them without contention.
+    /// A reactor that keeps timers in `shards` wheels (at least one), one for each thread that is to arm them without contention.
     ///
     /// # Errors
     ///

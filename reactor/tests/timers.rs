@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use handover_reactor::clock::Moment;
-use handover_reactor::timers::heap::Heap;
+use handover_reactor::timers::wheel::Wheel;
 use handover_reactor::{Error, Reactor, Timer};
 use support::{Task, reactor, turn};
 
@@ -38,48 +38,95 @@ impl Random {
     }
 }
 
+/// A deadline from now to 18 minutes on, the near ones as likely as the far ones.
+fn some_deadline(random: &mut Random, now: u64) -> Moment {
+    let bits = random.below(40);
+    Moment::from_nanos(now + random.below(1 << (bits + 1)))
+}
+
 #[test]
-fn the_heap_agrees_with_an_ordered_map() {
+fn the_wheel_agrees_with_an_ordered_map() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut heap = Heap::new();
+    let mut wheel = Wheel::new();
     let mut map = BTreeMap::new();
     let mut keys = Vec::new();
-    for number in 0..20_000_u64 {
-        match random.below(10) {
-            0..4 => {
-                let deadline = Moment::from_nanos(random.below(1_000));
-                keys.push((heap.insert(deadline, number), deadline, number));
+    let mut now = 0;
+    for number in 0..100_000_u64 {
+        match random.below(12) {
+            0..5 => {
+                let deadline = some_deadline(&mut random, now);
+                keys.push((wheel.insert(deadline, number), deadline, number));
                 map.insert((deadline, number), ());
             }
-            4..6 if !keys.is_empty() => {
+            5..8 if !keys.is_empty() => {
                 let (key, deadline, value) = keys.swap_remove(random.below(keys.len() as u64) as usize);
                 let expected = map.remove(&(deadline, value)).map(|()| value);
-                assert_eq!(heap.remove(key), expected);
-                assert_eq!(heap.get_mut(key), None);
+                assert_eq!(wheel.remove(key), expected);
+                assert_eq!(wheel.get_mut(key), None);
+                assert_eq!(wheel.move_to(key, deadline), None);
             }
-            6..8 if !keys.is_empty() => {
+            8..10 if !keys.is_empty() => {
                 let (key, deadline, value) = keys.swap_remove(random.below(keys.len() as u64) as usize);
-                let later = Moment::from_nanos(random.below(1_000));
-                assert_eq!(heap.move_to(key, later), map.remove(&(deadline, value)).is_some());
-                if heap.get_mut(key).is_some() {
+                let later = some_deadline(&mut random, now);
+                let moved = wheel.move_to(key, later);
+                assert_eq!(moved.is_some(), map.remove(&(deadline, value)).is_some());
+                if let Some(key) = moved {
                     map.insert((later, value), ());
                     keys.push((key, later, value));
                 }
             }
-            8 => {
-                let now = Moment::from_nanos(random.below(100));
-                while let Some(value) = heap.pop_due(now) {
+            10 => {
+                let bits = random.below(34) + 1;
+                now += random.below(1 << bits);
+                while let Some(value) = wheel.pop_due(Moment::from_nanos(now)) {
                     let due = map.keys().find(|(_, number)| *number == value).copied().expect("it was in");
                     assert_eq!(map.keys().next().map(|first| first.0), Some(due.0), "the earliest comes first");
                     map.remove(&due);
                 }
-                assert!(map.keys().all(|(deadline, _)| *deadline > now));
+                assert!(map.keys().all(|(deadline, _)| deadline.nanos() > now));
             }
             _ => {}
         }
-        assert_eq!(heap.next(), map.keys().next().map_or(Moment::NEVER, |first| first.0));
-        assert_eq!(heap.len(), map.len());
+        let first = map.keys().next().map_or(Moment::NEVER, |first| first.0);
+        assert!(wheel.next() <= first, "{first:?} would be late");
+        assert_eq!(wheel.len(), map.len());
+        assert_eq!(wheel.next().is_never(), map.is_empty());
     }
+}
+
+#[test]
+fn a_poller_that_waits_for_the_next_deadline_wakes_up_once_for_each() {
+    let mut wheel = Wheel::new();
+    let mut random = Random(7);
+    let deadlines: Vec<_> = (0..2_000).map(|_| some_deadline(&mut random, 0)).collect();
+    for deadline in &deadlines {
+        wheel.insert(*deadline, *deadline);
+    }
+    let mut sorted = deadlines;
+    sorted.sort();
+    sorted.dedup();
+    for deadline in sorted {
+        assert_eq!(wheel.next(), deadline);
+        while let Some(due) = wheel.pop_due(deadline) {
+            assert_eq!(due, deadline);
+        }
+    }
+    assert!(wheel.is_empty() && wheel.next().is_never());
+}
+
+/// The way of a timeout: armed far ahead and taken back, again and again.
+#[test]
+fn deadlines_that_are_taken_back_leave_nothing_behind() {
+    let mut wheel = Wheel::new();
+    let stays = wheel.insert(Moment::from_nanos(1 << 50), 0);
+    for number in 0..100_000_u64 {
+        let key = wheel.insert(Moment::from_nanos((1 << 35) + number * 1_000), number);
+        assert_eq!(wheel.remove(key), Some(number));
+    }
+    assert_eq!(wheel.next(), Moment::from_nanos(1 << 50), "none of them wakes anybody");
+    assert!(format!("{wheel:?}").len() < 100_000, "they are still there");
+    assert_eq!(wheel.remove(stays), Some(0));
+    assert!(wheel.next().is_never());
 }
 
 #[test]

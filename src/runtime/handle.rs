@@ -51,9 +51,12 @@ impl Handle {
         &self.reactor
     }
 
-    /// `act` with the current runtime, without touching its reference count. None outside a runtime, and while the thread's locals are destroyed.
-    pub(crate) fn with_current<R>(act: impl FnOnce(&Handle) -> R) -> Option<R> {
-        CURRENT.try_with(|current| current.borrow().as_ref().map(act)).ok().flatten()
+    /// `act` with the current runtime, without touching its reference count.
+    ///
+    /// # Errors
+    /// Outside a runtime, and while the thread's locals are destroyed.
+    pub(crate) fn with_current<R>(act: impl FnOnce(&Handle) -> R) -> Result<R, TryCurrentError> {
+        CURRENT.try_with(|current| current.borrow().as_ref().map(act)).ok().flatten().ok_or(TryCurrentError(()))
     }
 
     /// `act` with the current runtime's shared part and `value`.
@@ -61,7 +64,7 @@ impl Handle {
     /// # Errors
     /// Outside a runtime; `value` is dropped then.
     pub(crate) fn with_shared<V, R>(value: V, act: impl FnOnce(&Shared, V) -> R) -> Result<R, TryCurrentError> {
-        Self::with_current(|handle| act(&handle.shared, value)).ok_or(TryCurrentError(()))
+        Self::with_current(|handle| act(&handle.shared, value))
     }
 
     /// The runtime that the caller runs on or has entered.
@@ -81,7 +84,7 @@ impl Handle {
     /// # Errors
     /// Outside a runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
-        Self::with_current(Self::clone).ok_or(TryCurrentError(()))
+        Self::with_current(Self::clone)
     }
 
     /// Makes this the current runtime of the calling thread, as long as the guard lives. Guards nest and are dropped in reverse order.

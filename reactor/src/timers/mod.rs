@@ -3,9 +3,9 @@
 //! One [`Shard`] for each processor keeps arming cheap; the published deadline of each lets anybody see, without a lock, that a
 //! timer is due and fire it, so that a stuck processor does not hold its timers back.
 
-pub mod heap;
 mod shard;
 mod timer;
+pub mod wheel;
 
 pub use shard::{Armed, Shard};
 pub use timer::Timer;

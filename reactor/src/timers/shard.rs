@@ -1,6 +1,6 @@
 //! Which timers does one processor have, and when is the first of them due?
 //!
-//! The heap is under a lock; its earliest deadline stands beside it for all to read. That word is written only under the lock, so that it
+//! The wheel is under a lock; its earliest deadline stands beside it for all to read. That word is written only under the lock, so that it
 //! always says what the last change left. Whoever made it earlier then asks [`Poller::waits_past`](crate::poller::Poller::waits_past).
 
 use std::task::Waker;
@@ -8,7 +8,7 @@ use std::task::Waker;
 use crate::clock::Moment;
 use crate::error::Error;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use crate::timers::heap::{Heap, Key};
+use crate::timers::wheel::{Key, Wheel};
 
 /// The timers of one processor. Aligned so that two processors do not share a cache line (or the pair that is fetched together).
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Shard {
 
 #[derive(Debug)]
 struct Armable {
-    heap: Heap<Waker>,
+    wheel: Wheel<Waker>,
     is_shut_down: bool,
 }
 
@@ -37,7 +37,7 @@ pub enum Armed {
 impl Shard {
     /// No timers.
     pub fn new() -> Self {
-        let timers = Armable { heap: Heap::new(), is_shut_down: false };
+        let timers = Armable { wheel: Wheel::new(), is_shut_down: false };
         Self { next: AtomicU64::new(Moment::NEVER.nanos()), timers: Mutex::new(timers) }
     }
 
@@ -58,25 +58,26 @@ impl Shard {
         if timers.is_shut_down {
             return Err(Error::ShutDown);
         }
-        if let (Some(armed), Some(fresh)) = (key.and_then(|key| timers.heap.get_mut(key)), waker.as_mut()) {
+        if let (Some(armed), Some(fresh)) = (key.and_then(|key| timers.wheel.get_mut(key)), waker.as_mut()) {
             std::mem::swap(armed, fresh);
             return Ok(Armed::Later);
         }
-        *key = waker.take().map(|waker| timers.heap.insert(deadline, waker));
+        *key = waker.take().map(|waker| timers.wheel.insert(deadline, waker));
         Ok(self.publish(&timers))
     }
 
-    /// Gives the timer of `key` another deadline and keeps its waker. None if it has fired.
-    pub fn move_to(&self, key: Key, deadline: Moment) -> Option<Armed> {
+    /// Gives the timer of `key` another deadline, and another key, and keeps its waker. None if it has fired.
+    pub fn move_to(&self, key: Key, deadline: Moment) -> Option<(Key, Armed)> {
         let mut timers = self.timers.lock();
-        timers.heap.move_to(key, deadline).then(|| self.publish(&timers))
+        let key = timers.wheel.move_to(key, deadline)?;
+        Some((key, self.publish(&timers)))
     }
 
     /// Disarms the timer of `key`, if it has not fired, and gives back its waker, to be dropped here and not under the lock.
     #[must_use = "the waker is dropped after the lock is released"]
     pub fn disarm(&self, key: Key) -> Option<Waker> {
         let mut timers = self.timers.lock();
-        let waker = timers.heap.remove(key);
+        let waker = timers.wheel.remove(key);
         let _later = self.publish(&timers);
         waker
     }
@@ -87,7 +88,7 @@ impl Shard {
             return;
         }
         let mut timers = self.timers.lock();
-        while let Some(waker) = timers.heap.pop_due(now) {
+        while let Some(waker) = timers.wheel.pop_due(now) {
             wakers.push(waker);
         }
         let _later = self.publish(&timers);
@@ -97,13 +98,13 @@ impl Shard {
     pub fn shut_down(&self, wakers: &mut Vec<Waker>) {
         let mut timers = self.timers.lock();
         timers.is_shut_down = true;
-        wakers.extend(timers.heap.drain());
+        wakers.extend(timers.wheel.drain());
         let _later = self.publish(&timers);
     }
 
     /// Writes the next deadline down, if it has changed. The guard is the leave to write.
     fn publish(&self, timers: &MutexGuard<'_, Armable>) -> Armed {
-        let next = timers.heap.next().nanos();
+        let next = timers.wheel.next().nanos();
         // Relaxed: only holders of the lock write it.
         let before = self.next.load(Ordering::Relaxed);
         if next != before {

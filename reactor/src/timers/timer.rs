@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::clock::Moment;
 use crate::reactor::Reactor;
-use crate::timers::heap::Key;
 use crate::timers::shard::Armed;
+use crate::timers::wheel::Key;
 
 /// One deadline. It is armed by the first poll that finds it in the future, and disarmed when dropped.
 ///
@@ -53,7 +53,10 @@ impl Timer {
         self.moment = self.reactor.clock().moment(deadline);
         let Some(key) = self.key else { return };
         match self.reactor.timers().shard(self.shard).move_to(key, self.moment) {
-            Some(armed) => self.announce(armed),
+            Some((key, armed)) => {
+                self.key = Some(key);
+                self.announce(armed);
+            }
             None => self.key = None,
         }
     }
