@@ -3,7 +3,7 @@
 //! One allocation: a [`Header`] that every handle points to, then the future or its output, then the join waker. The vtable's functions are the only
 //! ones that know the type.
 
-use std::alloc::{Layout, dealloc};
+use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -16,6 +16,7 @@ use crate::scheduler::Shared;
 use crate::task::current::Running;
 use crate::task::error::JoinError;
 use crate::task::id::Id;
+use crate::task::memory;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::state::{Start, State, Suspend};
 
@@ -80,29 +81,33 @@ where
     F: Future + Send,
     F::Output: Send,
 {
-    let cell = Box::new(TaskCell {
-        header: Header {
-            state: State::new(),
-            vtable: const {
-                &Vtable {
-                    run: run_cell::<F>,
-                    cancel: cancel::<F>,
-                    drop_output: drop_output::<F>,
-                    take_output: take_output::<F>,
-                    join_waker: join_waker::<F>,
-                    free: free::<F>,
-                }
+    let cell = memory::allocate(Layout::new::<TaskCell<F>>()).cast::<TaskCell<F>>();
+    // SAFETY: new memory of the right layout.
+    unsafe {
+        cell.write(TaskCell {
+            header: Header {
+                state: State::new(),
+                vtable: const {
+                    &Vtable {
+                        run: run_cell::<F>,
+                        cancel: cancel::<F>,
+                        drop_output: drop_output::<F>,
+                        take_output: take_output::<F>,
+                        join_waker: join_waker::<F>,
+                        free: free::<F>,
+                    }
+                },
+                queue_next: UnsafeCell::new(None),
+                shared,
+                id: Id::next(),
+                spawned_at,
+                links: UnsafeCell::new(Links::default()),
             },
-            queue_next: UnsafeCell::new(None),
-            shared,
-            id: Id::next(),
-            spawned_at,
-            links: UnsafeCell::new(Links::default()),
-        },
-        stage: UnsafeCell::new(Stage::Future(future)),
-        join_waker: UnsafeCell::new(None),
-    });
-    NonNull::from(Box::leak(cell)).cast()
+            stage: UnsafeCell::new(Stage::Future(future)),
+            join_waker: UnsafeCell::new(None),
+        });
+    }
+    cell.cast()
 }
 
 impl Header {
@@ -313,10 +318,10 @@ unsafe fn join_waker<F: Future>(task: NonNull<Header>) -> NonNull<Option<Waker>>
 
 unsafe fn free<F: Future>(task: NonNull<Header>) {
     let cell = task.cast::<TaskCell<F>>().as_ptr();
-    // SAFETY: the last reference is gone. Not through a Box, which would claim the header, too, that `task::id` may read from within the destructor.
+    // SAFETY: the last reference is gone. `task::id` may read the header meanwhile, from within the destructor: it has no part in this.
     let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { cell.drop_in_place() }));
-    // SAFETY: made by `allocate` as a Box<TaskCell<F>>, and its fields are gone.
-    unsafe { dealloc(cell.cast(), Layout::new::<TaskCell<F>>()) };
+    // SAFETY: made by `allocate`, and its fields are gone.
+    unsafe { memory::release(task.cast(), Layout::new::<TaskCell<F>>()) };
     if let Err(payload) = dropped {
         reference::drop_payload(payload);
         tracing::debug!("a destructor panicked while a task was freed");

@@ -18,6 +18,9 @@ pub(crate) mod id;
 #[allow(unsafe_code, reason = "the output is moved out through a type-erased pointer")]
 pub(crate) mod join;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "free blocks link to each other")]
+mod memory;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "reference counting by hand")]
 pub(crate) mod reference;
 #[cfg(not(loom))]
