@@ -3,7 +3,7 @@
 //! [`blocking`] is the async form, [`block_in_place`] the sync one. Both run the closure right where they stand, on the calling thread, with whatever it
 //! borrows. What they add is a declaration: two stores before, one after.
 //!
-//! The fast path is `inline(always)`: kernels that guard against return-stack attacks leave that stack empty, so the first `ret` after a system call is
+//! The fast path is `inline(always)`: kernels that guard against return-stack attacks leave that stack full of their own entries, so each `ret` out of a frame that was there before the system call is
 //! mispredicted. One function frame between the call and the user's loop cost 10 ns, three times the declaration itself.
 
 use std::future::Future;
@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::predictor::{Hint, Site};
-use crate::worker::{Place, Worker, with_current};
+use crate::worker::{Here, Place, Worker};
 
 /// Runs `f`, a call that may block, as part of the running task.
 ///
@@ -85,16 +85,15 @@ where
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        with_current(|worker| {
-            let this = &mut *self;
-            let site = Site::of(this.location);
-            match worker {
-                Some(worker) if this.hint.is_none() && site.is_known_short() && worker.is_undisturbed() => {
-                    Poll::Ready(worker.call_short(site, this.take()))
-                }
-                worker => this.poll_with_care(worker, site, cx),
+        let this = &mut *self;
+        let here = Here::now();
+        let site = Site::of(this.location);
+        match here.worker() {
+            Some(worker) if this.hint.is_none() && site.is_known_short() && worker.is_undisturbed() => {
+                Poll::Ready(worker.call_short(site, this.take()))
             }
-        })
+            worker => this.poll_with_care(worker, site, cx),
+        }
     }
 }
 
@@ -145,10 +144,10 @@ pub fn call_at<F, T>(site: Site, hint: Option<Hint>, f: F) -> T
 where
     F: FnOnce() -> T,
 {
-    with_current(|worker| match worker {
+    match Here::now().worker() {
         Some(worker) => worker.call(site, is_long(site, hint), f),
         None => f(),
-    })
+    }
 }
 
 /// Runs `f`, a call that may block, inside a `poll` function: lets others go first (`Pending`, woken) at most once per poll of the task.
@@ -157,13 +156,12 @@ pub fn poll_call<F, T>(cx: &mut Context<'_>, site: Site, f: F) -> Poll<T>
 where
     F: FnOnce() -> T,
 {
-    with_current(|worker| {
-        let Some(worker) = worker else { return Poll::Ready(f()) };
-        if site.is_known_short() && worker.is_undisturbed() {
-            return Poll::Ready(worker.call_short(site, f));
-        }
-        if steps_aside(worker, cx) { Poll::Pending } else { Poll::Ready(worker.call(site, site.is_long(), f)) }
-    })
+    let here = Here::now();
+    let Some(worker) = here.worker() else { return Poll::Ready(f()) };
+    if site.is_known_short() && worker.is_undisturbed() {
+        return Poll::Ready(worker.call_short(site, f));
+    }
+    if steps_aside(worker, cx) { Poll::Pending } else { Poll::Ready(worker.call(site, site.is_long(), f)) }
 }
 
 #[cold]

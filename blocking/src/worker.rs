@@ -79,13 +79,32 @@ impl Drop for Place {
     }
 }
 
+/// This thread, in this function: what borrows from it does not outlive the call, and stays on the thread. To be kept in a local variable and nowhere else.
+///
+/// A value, where a closure would be safer: the compiler leaves a closure that is used twice as a function of its own, and each frame costs a mispredicted return after a system call (`call.rs`).
+pub(crate) struct Here {
+    current: *const Worker,
+}
+
+impl Here {
+    #[inline(always)]
+    pub(crate) fn now() -> Self {
+        Self { current: CURRENT.get() }
+    }
+
+    /// The worker that the calling thread is, if it is one of any runtime.
+    #[inline(always)]
+    pub(crate) fn worker(&self) -> Option<&Worker> {
+        // SAFETY: `Worker::run` stores a pointer to a worker on its own stack and clears it before that ends, also when it unwinds. The pointer never leaves this thread (`Here` is
+        // not Send), and `self` lives in a function that `Worker::run` has called.
+        unsafe { self.current.as_ref() }
+    }
+}
+
 /// Calls `act` with the worker that the calling thread is, if it is one of any runtime.
 #[inline(always)]
 pub(crate) fn with_current<R>(act: impl FnOnce(Option<&Worker>) -> R) -> R {
-    let current = CURRENT.get();
-    // SAFETY: `Worker::run` stores a pointer to a worker on its own stack and clears it before that ends, also when it unwinds;
-    // the pointer never leaves this thread.
-    act(unsafe { current.as_ref() })
+    act(Here::now().worker())
 }
 
 /// Runs `act` with the lease of the calling thread, if that is a worker thread of `pool` and holds a processor.

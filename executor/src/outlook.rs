@@ -27,6 +27,11 @@ impl Default for Outlook {
 }
 
 impl Outlook {
+    /// The processor has been idle: that was no poll.
+    pub(crate) fn pause(&mut self) {
+        self.since = None;
+    }
+
     /// Counts a poll; true if it is time to look.
     #[inline]
     pub(crate) fn is_due(&mut self) -> bool {
@@ -81,6 +86,16 @@ mod tests {
         assert_eq!(interval_after(&mut outlook, TARGET, 1), SHORTEST);
         assert_eq!(interval_after(&mut outlook, US, 1), 2 * SHORTEST);
         assert_eq!(interval_after(&mut outlook, US, 5), LONGEST);
+    }
+
+    #[test]
+    fn idle_time_is_no_poll() {
+        let mut outlook = Outlook::default();
+        assert_eq!(interval_after(&mut outlook, US, 2), LONGEST);
+        let later = outlook.since.expect("it has looked") + TARGET * 1000;
+        outlook.pause();
+        outlook.adapt(later);
+        assert_eq!(outlook.interval, LONGEST);
     }
 
     #[test]

@@ -31,7 +31,7 @@ const LONGEST_STREAK: u32 = 3;
 
 /// The body of a worker thread.
 pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
-    let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false };
+    let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false, again: None };
     worker.arrived();
     let mut lease = worker.acquire();
     loop {
@@ -55,6 +55,8 @@ struct Thread<'a> {
     wakers: Vec<Waker>,
     /// This thread is counted as a searcher.
     searching: bool,
+    /// A task that was woken while it ran, with none beside it: it need not go through the ring.
+    again: Option<Runnable>,
 }
 
 impl Thread<'_> {
@@ -64,6 +66,7 @@ impl Thread<'_> {
             let task;
             (lease, task) = self.find(lease);
             let Some(task) = task else {
+                self.shared.processors.own(&mut lease).outlook.pause();
                 if std::mem::take(&mut self.searching) {
                     self.shared.pool().search_failed();
                 }
@@ -81,7 +84,8 @@ impl Thread<'_> {
         let (mut lease, ran) = self.worker.poll_on_loan(lease, id, spawned_at, || cell::run(task));
         if let Ran::Reschedule(task) = ran {
             match &mut lease {
-                Some(lease) => self.shared.submit_last(lease, task),
+                Some(lease) if self.shared.processors.has_work(lease.processor()) => self.shared.submit_last(lease, task),
+                Some(_) => self.again = Some(task),
                 None => self.shared.submit_injected(task, Lane::Returners),
             }
         }
@@ -98,6 +102,12 @@ impl Thread<'_> {
         let looks_around = own.outlook.is_due();
         if let Some(fetched) = own.fetched {
             self.share(&mut lease, fetched);
+        }
+        if let Some(task) = self.again.take() {
+            if !looks_around && shared.inject.is_empty() {
+                return (lease, Some(task));
+            }
+            shared.submit_last(&mut lease, task);
         }
         if looks_around {
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.

@@ -21,6 +21,10 @@ const WARY_AFTER_STALL: u32 = 1000;
 /// Rounds, each of the longest sleep, that found every processor idle before the monitor sleeps without limit. So a program that wakes up every
 /// millisecond does not pay for a kick each time.
 const BEFORE_DEEP: u32 = 3;
+/// The same where sleeps without limit end soon: twice as many after each, up to a second of them. A kick costs the thread that has something to do, a round the monitor alone.
+const LONGEST_BEFORE_DEEP: u32 = 100;
+/// A sleep without limit that ended before this was not worth its kick.
+const WORTH_A_KICK: Duration = Duration::from_millis(100);
 
 /// What a round saw.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +42,14 @@ pub(super) struct Seen {
 pub(super) struct Rhythm {
     sleep: Duration,
     idle_rounds: u32,
+    before_deep: u32,
     alert: u32,
     wary: u32,
 }
 
 impl Rhythm {
     pub(super) fn new() -> Self {
-        Self { sleep: SHORTEST, idle_rounds: 0, alert: 0, wary: 0 }
+        Self { sleep: SHORTEST, idle_rounds: 0, before_deep: BEFORE_DEEP, alert: 0, wary: 0 }
     }
 
     /// How long to sleep after a round that saw `seen`.
@@ -70,6 +75,11 @@ impl Rhythm {
         self.idle_rounds = 0;
     }
 
+    /// A sleep without limit has ended after so long.
+    pub(super) fn slept_deeply(&mut self, slept: Duration) {
+        self.before_deep = if slept < WORTH_A_KICK { (self.before_deep * 2).min(LONGEST_BEFORE_DEEP) } else { BEFORE_DEEP };
+    }
+
     /// An undeclared call has held its thread up.
     pub(super) fn stalled(&mut self) {
         self.wary = WARY_AFTER_STALL;
@@ -82,7 +92,7 @@ impl Rhythm {
 
     /// Whether everything has been idle for long enough to sleep without limit.
     pub(super) fn is_ready_for_deep_sleep(&self) -> bool {
-        self.idle_rounds >= BEFORE_DEEP && !self.is_wary()
+        self.idle_rounds >= self.before_deep && !self.is_wary()
     }
 }
 
@@ -130,6 +140,25 @@ mod tests {
         assert!(rhythm.is_ready_for_deep_sleep());
         rhythm.after(QUIET);
         assert!(!rhythm.is_ready_for_deep_sleep(), "a processor was held");
+    }
+
+    #[test]
+    fn deep_sleeps_that_end_soon_become_rarer() {
+        let mut rhythm = Rhythm::new();
+        let rounds = |rhythm: &mut Rhythm| {
+            rhythm.kicked();
+            (1..).find(|_| {
+                rhythm.after(IDLE);
+                rhythm.is_ready_for_deep_sleep()
+            })
+        };
+        assert_eq!(rounds(&mut rhythm), Some(BEFORE_DEEP));
+        rhythm.slept_deeply(WORTH_A_KICK / 2);
+        assert_eq!(rounds(&mut rhythm), Some(2 * BEFORE_DEEP));
+        (0..10).for_each(|_| rhythm.slept_deeply(WORTH_A_KICK / 2));
+        assert_eq!(rounds(&mut rhythm), Some(LONGEST_BEFORE_DEEP));
+        rhythm.slept_deeply(WORTH_A_KICK);
+        assert_eq!(rounds(&mut rhythm), Some(BEFORE_DEEP));
     }
 
     #[test]

@@ -57,7 +57,11 @@ impl Monitor {
         };
         self.pool.doze.settle_down(depth);
         match depth {
-            Depth::Deep if self.may_sleep_deeply() => self.pool.doze.sleep(self.next_trim()),
+            Depth::Deep if self.may_sleep_deeply() => {
+                let since = Instant::now();
+                self.pool.doze.sleep(self.next_trim());
+                self.rhythm.slept_deeply(since.elapsed());
+            }
             Depth::Deep => {}
             Depth::Nap => self.pool.doze.sleep(Some(Instant::now() + self.shortened(sleep))),
             Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
@@ -106,7 +110,9 @@ impl Monitor {
     /// Before it sleeps deeply: a thread that is no worker may arm a timer meanwhile, and only a poller would hear of it. There is none if the
     /// last one went into a long call while nothing was pending.
     fn send_for_poller(&self) {
-        if self.rhythm.is_ready_for_deep_sleep() && !self.scheduler.has_poller() && self.pool.spares.len() > 0 {
+        // A thread that holds a processor polls as soon as it has nothing else to do.
+        let nobody_will_poll = self.pool.idle.is_full() && !self.scheduler.has_poller();
+        if self.rhythm.is_ready_for_deep_sleep() && nobody_will_poll && self.pool.spares.len() > 0 {
             self.pool.send_for_poller(&*self.scheduler);
         }
     }
