@@ -87,11 +87,11 @@ impl std::fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 /// A task that panics has its backtrace printed on this stack: with 24 KiB that overflows, which ends the process. `PTHREAD_STACK_MIN` is 16 KiB.
-const MIN_STACK_SIZE: usize = 64 * 1024;
+const MIN_STACK_SIZE: u64 = 64 * 1024;
 /// The largest stack that 512 threads of a 47-bit address space can have.
-const MAX_STACK_SIZE: usize = 64 << 30;
+const MAX_STACK_SIZE: u64 = 64 << 30;
 /// What a process can address on x86-64.
-const ADDRESS_SPACE: usize = 1 << 47;
+const ADDRESS_SPACE: u64 = 1 << 47;
 
 impl Config {
     /// Names the first value that makes no sense.
@@ -101,8 +101,8 @@ impl Config {
             _ if self.handoff_after.is_zero() => Err(ConfigError::HandoffAfter),
             _ if self.max_blocking_threads == 0 => Err(ConfigError::MaxBlockingThreads),
             _ if self.thread_name.contains('\0') => Err(ConfigError::ThreadName(self.thread_name.clone())),
-            Some(size) if !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(&size) => Err(ConfigError::ThreadStackSize(size)),
-            Some(bytes) if self.processors.saturating_mul(bytes) > ADDRESS_SPACE => {
+            Some(size) if !(MIN_STACK_SIZE..=MAX_STACK_SIZE).contains(&(size as u64)) => Err(ConfigError::ThreadStackSize(size)),
+            Some(bytes) if (self.processors as u64).saturating_mul(bytes as u64) > ADDRESS_SPACE => {
                 Err(ConfigError::Stacks { processors: self.processors, bytes })
             }
             _ => Ok(()),

@@ -112,6 +112,12 @@ impl SignalMask {
         Self(set)
     }
 
+    /// Whether it blocks `signal`.
+    pub(crate) fn holds(&self, signal: libc::c_int) -> bool {
+        // SAFETY: `self.0` is a mask that pthread_sigmask wrote.
+        unsafe { libc::sigismember(&raw const self.0, signal) == 1 }
+    }
+
     /// Makes it the calling thread's.
     pub(crate) fn apply(&self) {
         // SAFETY: `self.0` is a mask that pthread_sigmask wrote.

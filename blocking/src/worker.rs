@@ -16,7 +16,7 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::admission::Ticket;
 use crate::fence;
@@ -419,8 +419,9 @@ impl Worker {
         match (entered, place) {
             (Poll::Ready(()), place) => {
                 self.thread.note_counted();
-                let waited = place.as_ref().map_or(Duration::ZERO, |place| place.since.elapsed());
-                self.pool.counters().admission_wait_nanos.add(waited.as_nanos() as u64);
+                if let Some(place) = place {
+                    self.pool.counters().admission_wait_nanos.add(place.since.elapsed().as_nanos() as u64);
+                }
             }
             (Poll::Pending, Some(place)) => place.ticket = ticket,
             (Poll::Pending, none) => {

@@ -11,6 +11,8 @@ const TARGET: Duration = Duration::from_micros(500);
 const LONGEST: u32 = 61;
 /// At least so many, or the processor's own tasks would starve.
 const SHORTEST: u32 = 2;
+/// Fewer polls before a pause say nothing: the first one after it finds cold caches.
+const WORTH_MEASURING: u32 = 8;
 
 /// The counting of polls from one look to the next.
 #[derive(Debug)]
@@ -27,31 +29,51 @@ impl Default for Outlook {
 }
 
 impl Outlook {
-    /// The processor has been idle: that was no poll.
-    pub(crate) fn pause(&mut self) {
+    /// The processor becomes idle, which is no poll: the time since the last look counts for the polls that there were.
+    #[cold]
+    pub(crate) fn pause(&mut self, now: Instant) {
+        let polls = self.interval - self.left;
+        if polls >= WORTH_MEASURING {
+            self.measure(polls, now);
+            self.left = self.left.min(self.interval);
+        }
         self.since = None;
     }
 
     /// Counts a poll; true if it is time to look.
     #[inline]
     pub(crate) fn is_due(&mut self) -> bool {
+        if self.since.is_none() {
+            self.resume(Instant::now());
+        }
         self.left -= 1;
         if self.left == 0 {
-            self.adapt(Instant::now());
+            self.look(Instant::now());
             return true;
         }
         false
     }
 
-    /// Sets the interval by how long the last one took: at once shorter, but at most twice as long, for one look back may have missed the long polls.
     #[cold]
-    fn adapt(&mut self, now: Instant) {
-        if let Some(since) = self.since.replace(now) {
-            let nanos = (now - since).as_nanos().max(1);
-            let fitting = TARGET.as_nanos() * u128::from(self.interval) / nanos;
-            self.interval = u32::try_from(fitting).unwrap_or(LONGEST).min(self.interval * 2).clamp(SHORTEST, LONGEST);
-        }
+    fn resume(&mut self, now: Instant) {
+        self.since = Some(now);
+        // What was counted before the pause has been measured then.
         self.left = self.interval;
+    }
+
+    #[cold]
+    fn look(&mut self, now: Instant) {
+        self.measure(self.interval, now);
+        self.since = Some(now);
+        self.left = self.interval;
+    }
+
+    /// Sets the interval by how long `polls` took: at once shorter, but at most twice as long, for one look back may have missed the long polls.
+    fn measure(&mut self, polls: u32, now: Instant) {
+        let Some(since) = self.since else { return };
+        let nanos = (now - since).as_nanos().max(1);
+        let fitting = TARGET.as_nanos() * u128::from(polls) / nanos;
+        self.interval = u32::try_from(fitting).unwrap_or(LONGEST).min(self.interval * 2).clamp(SHORTEST, LONGEST);
     }
 }
 
@@ -65,8 +87,9 @@ mod tests {
     fn interval_after(outlook: &mut Outlook, poll: Duration, looks: u32) -> u32 {
         let mut now = outlook.since.unwrap_or_else(Instant::now);
         for _ in 0..looks {
+            outlook.since.get_or_insert(now);
             now += poll * outlook.interval;
-            outlook.adapt(now);
+            outlook.look(now);
         }
         outlook.interval
     }
@@ -92,10 +115,22 @@ mod tests {
     fn idle_time_is_no_poll() {
         let mut outlook = Outlook::default();
         assert_eq!(interval_after(&mut outlook, US, 2), LONGEST);
-        let later = outlook.since.expect("it has looked") + TARGET * 1000;
-        outlook.pause();
-        outlook.adapt(later);
-        assert_eq!(outlook.interval, LONGEST);
+        let last_look = outlook.since.expect("it has looked");
+        outlook.pause(last_look);
+        outlook.resume(last_look + TARGET * 1000);
+        assert_eq!(interval_after(&mut outlook, US, 1), LONGEST);
+    }
+
+    #[test]
+    fn polls_between_pauses_are_measured_too() {
+        let mut outlook = Outlook::default();
+        let start = Instant::now();
+        outlook.resume(start);
+        outlook.left -= 50;
+        outlook.pause(start + TARGET * 50);
+        assert_eq!(outlook.interval, SHORTEST, "its polls take a millisecond, and it is idle before it ever looks");
+        outlook.resume(start + TARGET * 100);
+        assert_eq!(outlook.left, SHORTEST);
     }
 
     #[test]

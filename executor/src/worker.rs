@@ -66,7 +66,7 @@ impl Thread<'_> {
             let task;
             (lease, task) = self.find(lease);
             let Some(task) = task else {
-                self.shared.processors.own(&mut lease).outlook.pause();
+                self.shared.processors.own(&mut lease).outlook.pause(Instant::now());
                 if std::mem::take(&mut self.searching) {
                     self.shared.pool().search_failed();
                 }

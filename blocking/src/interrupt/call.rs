@@ -1,7 +1,7 @@
 //! How does an interruptible call begin and end, and who reports it to the monitor?
 
+use std::io;
 use std::sync::{Arc, LazyLock};
-use std::{fmt, io};
 
 use crate::interrupt::desk::Desk;
 use crate::interrupt::signal::{Signal, Target, Unblocked};
@@ -10,13 +10,20 @@ use crate::pool::Pool;
 use crate::scheduler::Scheduler;
 use crate::worker::{Worker, with_current};
 
-static DESK: LazyLock<Desk<Arc<OutCall>>> = LazyLock::new(Desk::new);
+static DESK: LazyLock<Desk<Entry>> = LazyLock::new(Desk::new);
 
-/// An interruptible call, as the monitor sees it.
+/// An interruptible call, as the monitor sees it. It does not hold the runtime, for the runtime may hold it.
+#[derive(Debug)]
 pub(crate) struct OutCall {
     word: Interruption,
     signal: Signal,
     target: Target,
+}
+
+/// An interruptible call, as whoever aborts its task finds it: with the runtime that is to be told.
+#[derive(Clone)]
+struct Entry {
+    call: Arc<OutCall>,
     pool: Arc<Pool>,
     scheduler: Arc<dyn Scheduler>,
 }
@@ -33,8 +40,8 @@ pub fn interruptible<T>(task: u64, is_cancelled: impl FnOnce() -> bool, f: impl 
 
 /// The task has been cancelled: if it is in an interruptible call, that is to end.
 pub fn interrupt(task: u64) {
-    if let Some(call) = DESK.find(task) {
-        call.report();
+    if let Some(entry) = DESK.find(task) {
+        entry.report();
     }
 }
 
@@ -58,18 +65,13 @@ impl OutCall {
         self.word.sent();
         sent
     }
-
-    /// Tells the monitor, which sends until the call is over.
-    fn report(self: Arc<Self>) {
-        let (pool, scheduler) = (Arc::clone(&self.pool), Arc::clone(&self.scheduler));
-        pool.interrupts.lock().push(self);
-        pool.kick(&*scheduler);
-    }
 }
 
-impl fmt::Debug for OutCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutCall").field("word", &self.word).field("signal", &self.signal).finish_non_exhaustive()
+impl Entry {
+    /// Tells the monitor, which sends until the call is over. If that and the runtime are, nobody takes it off the list, and it goes with the list.
+    fn report(&self) {
+        self.pool.interrupts.lock().push(Arc::clone(&self.call));
+        self.pool.kick(&*self.scheduler);
     }
 }
 
@@ -84,19 +86,14 @@ impl Out {
     /// `None` where the call cannot be interrupted, or is part of one that can.
     fn begin(task: u64, worker: &Worker, is_cancelled: impl FnOnce() -> bool) -> Option<Self> {
         let signal = Signal::get()?;
-        let call = Arc::new(OutCall {
-            word: Interruption::new(),
-            signal,
-            target: Target::current(),
-            pool: Arc::clone(worker.pool()),
-            scheduler: Arc::clone(worker.scheduler()),
-        });
-        if !DESK.enter(task, Arc::clone(&call)) {
+        let call = Arc::new(OutCall { word: Interruption::new(), signal, target: Target::current() });
+        let entry = Entry { call: Arc::clone(&call), pool: Arc::clone(worker.pool()), scheduler: Arc::clone(worker.scheduler()) };
+        if !DESK.enter(task, entry.clone()) {
             return None;
         }
         let out = Self { task, unblocked: signal.unblock(), call };
         if is_cancelled() {
-            Arc::clone(&out.call).report();
+            entry.report();
         }
         Some(out)
     }
@@ -104,7 +101,7 @@ impl Out {
 
 impl Drop for Out {
     fn drop(&mut self) {
-        DESK.leave(self.task);
+        let _entry = DESK.leave(self.task);
         if self.call.word.end() == End::Struck {
             self.unblocked.deliver_pending();
         }

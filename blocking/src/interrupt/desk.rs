@@ -30,9 +30,9 @@ impl<C: Clone> Desk<C> {
         true
     }
 
-    /// Its call is over.
-    pub fn leave(&self, task: u64) {
-        self.0.lock().remove(&task);
+    /// Its call is over. What was noted comes back, to be dropped outside the lock.
+    pub fn leave(&self, task: u64) -> Option<C> {
+        self.0.lock().remove(&task)
     }
 
     /// The call that it is in.

@@ -1,9 +1,13 @@
 //! Which signal ends a system call, and how is it sent?
 //!
-//! The highest real-time signal that nobody uses when the first interruptible call begins. A runtime has no claim to a certain one: SIGURG is Go's, SIGUSR1 and SIGUSR2 are the user's.
+//! The highest real-time signal that nobody uses when the first interruptible call begins. A runtime has no claim to a certain one: SIGURG is Go's, SIGUSR1 and SIGUSR2 are the user's. One that has no handler but is blocked may be somebody's who waits for it
+//! (sigwaitinfo(2), signalfd(2)), and is taken only if there is no other.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io, mem, ptr};
+
+use crate::kernel::SignalMask;
 
 /// A signal with a handler of ours, which does nothing.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +50,19 @@ impl Signal {
     /// The signal of this process; `None` if other handlers have all of them, which is said once.
     pub(super) fn get() -> Option<Self> {
         static CHOSEN: OnceLock<Option<Signal>> = OnceLock::new();
-        *CHOSEN.get_or_init(|| {
-            let free = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().map(Signal).find(|signal| signal.take());
-            if free.is_none() {
-                tracing::warn!("every real-time signal has a handler: no blocking call is interrupted when its task is aborted");
-            }
-            free
-        })
+        static WARNED: AtomicBool = AtomicBool::new(false);
+        let chosen = *CHOSEN.get_or_init(Self::choose);
+        // Outside the initialisation: the subscriber may make such a call itself.
+        if chosen.is_none() && !WARNED.swap(true, Ordering::Relaxed) {
+            tracing::warn!("every real-time signal has a handler: no blocking call is interrupted when its task is aborted");
+        }
+        chosen
+    }
+
+    fn choose() -> Option<Self> {
+        let blocked = SignalMask::current();
+        let all = || (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev().map(Signal);
+        all().filter(|signal| !blocked.holds(signal.0)).chain(all()).find(|signal| signal.take())
     }
 
     /// Installs the handler, if the signal has none.

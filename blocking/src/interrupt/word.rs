@@ -9,7 +9,7 @@
 //!    +------------------------> OVER <-----------+
 //! ```
 //!
-//! `OUT`, `STRUCK` and `OVER` are left by the call's own thread or by the monitor, `SENDING` by the monitor alone.
+//! `OUT` and `STRUCK` are left by the call's own thread or by the monitor, `SENDING` by the monitor alone, `OVER` by nobody.
 //!
 //! **No signal outlives its call.** The monitor sends only between `begin_sending` and `sent`, and `end` waits for `sent`. So either `begin_sending` finds `OVER`, and nothing is sent; or the signal is
 //! pending before `end` returns `Struck`, and the thread has it delivered before it does anything else. For the same reason the thread is alive when it is sent to.
@@ -59,8 +59,8 @@ impl Interruption {
     /// The monitor wants to send; false if the call is over. There is one monitor, so nobody else is sending.
     #[must_use]
     pub fn begin_sending(&self) -> bool {
-        // Acquire: what is sent comes after the call's own begin (who its thread is). Only `end` may have come in between.
-        self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, |state| (state != OVER).then_some(SENDING)).is_ok()
+        // Relaxed: who the thread is came with the call, through a lock. Only `end` may come in between.
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| (state != OVER).then_some(SENDING)).is_ok()
     }
 
     /// The signal is on its way.
@@ -83,8 +83,8 @@ impl Interruption {
                 }
                 continue;
             }
-            // Acquire: see `sent`. Release: the monitor that finds OVER in `begin_sending` comes after the call.
-            if self.0.compare_exchange(state, OVER, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // Acquire: see `sent`.
+            if self.0.compare_exchange(state, OVER, Ordering::Acquire, Ordering::Relaxed).is_ok() {
                 return if state == STRUCK { End::Struck } else { End::Clean };
             }
         }

@@ -46,13 +46,13 @@ impl Interrupts {
     /// Takes what was reported, and sends to those calls whose time it is.
     pub(super) fn send(&mut self, pool: &Pool, now: Instant) {
         let reported = mem::take(&mut *pool.interrupts.lock());
-        self.0.extend(reported.into_iter().map(|call| Interrupt { call, due: now, gap: SHORTEST_GAP }));
+        for call in reported {
+            // The aborter may have found the call, and the call the abort.
+            if !self.0.iter().any(|known| Arc::ptr_eq(&known.call, &call)) {
+                self.0.push(Interrupt { call, due: now, gap: SHORTEST_GAP });
+            }
+        }
         self.0.retain_mut(|interrupt| interrupt.call.is_out() && (interrupt.due > now || interrupt.strike(now)));
-    }
-
-    /// Whether there are any.
-    pub(super) fn are_pending(&self) -> bool {
-        !self.0.is_empty()
     }
 
     /// How long until the next signal.

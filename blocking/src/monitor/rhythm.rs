@@ -75,7 +75,7 @@ impl Rhythm {
         self.idle_rounds = 0;
     }
 
-    /// A sleep without limit has ended after so long.
+    /// A kick has ended a sleep without limit after so long.
     pub(super) fn slept_deeply(&mut self, slept: Duration) {
         self.before_deep = if slept < WORTH_A_KICK { (self.before_deep * 2).min(LONGEST_BEFORE_DEEP) } else { BEFORE_DEEP };
     }

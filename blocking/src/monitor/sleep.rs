@@ -55,12 +55,13 @@ impl Monitor {
             () if sleep > rhythm::BRIEF => Depth::Nap,
             () => Depth::Brief,
         };
+        let mut slept_deeply = None;
         self.pool.doze.settle_down(depth);
         match depth {
             Depth::Deep if self.may_sleep_deeply() => {
                 let since = Instant::now();
-                self.pool.doze.sleep(self.next_trim());
-                self.rhythm.slept_deeply(since.elapsed());
+                self.pool.doze.sleep(self.next_errand(since));
+                slept_deeply = Some(since.elapsed());
             }
             Depth::Deep => {}
             Depth::Nap => self.pool.doze.sleep(Some(Instant::now() + self.shortened(sleep))),
@@ -68,6 +69,9 @@ impl Monitor {
         }
         if self.pool.doze.wake_up() {
             self.rhythm.kicked();
+            if let Some(slept) = slept_deeply {
+                self.rhythm.slept_deeply(slept);
+            }
         }
     }
 
@@ -76,7 +80,6 @@ impl Monitor {
             && self.pool.idle.is_full()
             && !self.supply.is_short()
             && !self.stalls.are_pending()
-            && !self.interrupts.are_pending()
             && self.pool.admission.waiting() == 0
             && !self.scheduler.work_waits()
             && !self.pool.is_closing()
@@ -103,8 +106,11 @@ impl Monitor {
             .any(|processor| self.lent(processor).is_some_and(|(_, seq)| seq.is_declared()) && self.scheduler.work_waits_behind(processor))
     }
 
-    fn next_trim(&self) -> Option<Instant> {
-        self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive)
+    /// What it wakes up for by itself: to trim the spares, or to send a signal again.
+    fn next_errand(&self, now: Instant) -> Option<Instant> {
+        let trim = self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive);
+        let signal = self.interrupts.until_next(now).map(|wait| now + wait);
+        trim.into_iter().chain(signal).min()
     }
 
     /// Before it sleeps deeply: a thread that is no worker may arm a timer meanwhile, and only a poller would hear of it. There is none if the

@@ -320,10 +320,11 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
     let cell = task.cast::<TaskCell<F>>().as_ptr();
     // SAFETY: the last reference is gone. `task::id` may read the header meanwhile, from within the destructor: it has no part in this.
     let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { cell.drop_in_place() }));
-    // SAFETY: made by `allocate`, and its fields are gone.
-    unsafe { memory::release(task.cast(), Layout::new::<TaskCell<F>>()) };
     if let Err(payload) = dropped {
         reference::drop_payload(payload);
         tracing::debug!("a destructor panicked while a task was freed");
     }
+    // Last: all of that is user code, for which the task runs until here.
+    // SAFETY: made by `allocate`, and its fields are gone.
+    unsafe { memory::release(task.cast(), Layout::new::<TaskCell<F>>()) };
 }

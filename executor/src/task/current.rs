@@ -55,7 +55,8 @@ fn is_cancelled() -> bool {
 }
 
 /// Makes `f`, a call that may block, end early when its task is aborted or its runtime shuts down: the system call that it is in then fails with EINTR
-/// ([`ErrorKind::Interrupted`](std::io::ErrorKind::Interrupted)), and so does every further one that would block, until `f` returns.
+/// ([`ErrorKind::Interrupted`](std::io::ErrorKind::Interrupted)), and so does every further one that would block, until `f` returns
+/// (signals are sent ever more seldom, up to a second apart). The destructors of an aborted task count as aborted, too.
 ///
 /// To be passed to [`blocking`](handover_blocking::blocking), [`block_in_place`](handover_blocking::block_in_place) or `spawn_blocking`. `f` decides what comes of EINTR, and what it returns is
 /// never thrown away: a task whose future is ready in that poll ends with its output, aborted or not. Of the standard library, `read`, `write`, `recv`, `send` and `File::lock`
@@ -63,9 +64,9 @@ fn is_cancelled() -> bool {
 /// disk cannot be interrupted either, see signal(7).
 ///
 /// A signal is sent for it, without `SA_RESTART`: the highest real-time signal that has no handler when this is first used in the process. It reaches the call's thread alone, and only while `f`
-/// runs, so no other call of the program ever sees an EINTR because of it. Costs some 220 ns more than the call.
+/// runs, so no other call of the program ever sees an EINTR because of it. Signals that the calling thread blocks are taken only if there is no other, since somebody may wait for them. Costs some 220 ns more than the call.
 ///
-/// Outside a task, `f` just runs.
+/// Outside a task, and on a thread that is no worker, `f` just runs.
 ///
 /// # Panics
 /// When `f` panics.

@@ -18,8 +18,8 @@ const LARGEST: usize = 512;
 const CLASSES: usize = LARGEST / GRAIN;
 /// Blocks that change hands under one lock.
 const MAGAZINE: u32 = 32;
-/// The depot holds so many bytes at most; a magazine more is freed. Ten thousand tasks of two hundred bytes and as many again.
-const DEPOT_BYTES: usize = 4 << 20;
+/// The depot holds so many bytes of each class at most, five thousand tasks of two hundred bytes; a magazine more is freed.
+const CLASS_BYTES: usize = 1 << 20;
 
 /// The layout of a block that holds `layout`, with its class; `None` for what is allocated directly.
 fn class_of(layout: Layout) -> Option<(usize, Layout)> {
@@ -85,34 +85,40 @@ fn layout_of(class: usize) -> Layout {
     Layout::from_size_align((class + 1) * GRAIN, GRAIN).expect("a small multiple of the grain")
 }
 
-/// Full magazines of all classes, for all threads of the process.
-struct Depot {
-    classes: [Mutex<Vec<Magazine>>; CLASSES],
-    bytes: AtomicUsize,
+/// Full magazines of one class, for all threads of the process.
+struct Shelf {
+    magazines: Mutex<Vec<Magazine>>,
+    /// How many there are, for those who do not hold the lock: most classes are never used.
+    len: AtomicUsize,
 }
 
-static DEPOT: Depot = Depot { classes: [const { Mutex::new(Vec::new()) }; CLASSES], bytes: AtomicUsize::new(0) };
+static DEPOT: [Shelf; CLASSES] = [const { Shelf::new() }; CLASSES];
 
-impl Depot {
-    /// Takes a full magazine in, or frees it.
-    fn put(&self, class: usize, full: Magazine) {
-        let bytes = full.len as usize * (class + 1) * GRAIN;
-        // Relaxed, here and below: a bound that may be missed by a magazine or two.
-        if self.bytes.load(Ordering::Relaxed) + bytes > DEPOT_BYTES {
-            full.free(class);
-            return;
-        }
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.classes[class].lock().unwrap_or_else(PoisonError::into_inner).push(full);
+impl Shelf {
+    const fn new() -> Self {
+        Self { magazines: Mutex::new(Vec::new()), len: AtomicUsize::new(0) }
     }
 
-    fn take(&self, class: usize) -> Option<Magazine> {
-        if self.bytes.load(Ordering::Relaxed) == 0 {
-            return None;
+    fn with<R>(&self, act: impl FnOnce(&mut Vec<Magazine>) -> R) -> R {
+        let mut magazines = self.magazines.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut magazines);
+        // Relaxed: a hint.
+        self.len.store(magazines.len(), Ordering::Relaxed);
+        result
+    }
+
+    /// Takes a full magazine in, or frees it.
+    fn put(&self, class: usize, full: Magazine) {
+        let room = CLASS_BYTES / (MAGAZINE as usize * layout_of(class).size());
+        if self.len.load(Ordering::Relaxed) < room {
+            self.with(|magazines| magazines.push(full));
+        } else {
+            full.free(class);
         }
-        let full = self.classes[class].lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        self.bytes.fetch_sub(full.len as usize * (class + 1) * GRAIN, Ordering::Relaxed);
-        Some(full)
+    }
+
+    fn take(&self) -> Option<Magazine> {
+        if self.len.load(Ordering::Relaxed) == 0 { None } else { self.with(Vec::pop) }
     }
 }
 
@@ -133,7 +139,7 @@ impl Pair {
     fn reload(&mut self, class: usize) -> Option<NonNull<u8>> {
         mem::swap(&mut self.loaded, &mut self.other);
         if self.loaded.len == 0 {
-            self.loaded = DEPOT.take(class)?;
+            self.loaded = DEPOT[class].take()?;
         }
         self.loaded.pop()
     }
@@ -153,7 +159,7 @@ impl Pair {
     fn make_room(&mut self, class: usize) {
         mem::swap(&mut self.loaded, &mut self.other);
         if self.loaded.is_full() {
-            DEPOT.put(class, mem::take(&mut self.loaded));
+            DEPOT[class].put(class, mem::take(&mut self.loaded));
         }
     }
 }
@@ -167,7 +173,7 @@ impl Drop for Cache {
     fn drop(&mut self) {
         for (class, pair) in self.pairs.iter_mut().enumerate() {
             for magazine in [mem::take(&mut pair.loaded), mem::take(&mut pair.other)] {
-                if magazine.is_full() { DEPOT.put(class, magazine) } else { magazine.free(class) }
+                if magazine.is_full() { DEPOT[class].put(class, magazine) } else { magazine.free(class) }
             }
         }
     }
@@ -269,7 +275,10 @@ mod tests {
                 });
             }
         });
-        assert!(DEPOT.bytes.load(Ordering::Relaxed) <= DEPOT_BYTES + 8 * MAGAZINE as usize * LARGEST);
+        let (class, block) = class_of(layout()).expect("a small one");
+        // Each of eight threads may have looked before the others put theirs in.
+        let most = CLASS_BYTES / block.size() + 8 * MAGAZINE as usize;
+        assert!(DEPOT[class].with(|magazines| magazines.len()) * MAGAZINE as usize <= most);
     }
 
     #[test]

@@ -31,6 +31,8 @@ const BUCKETS: usize = 1 << DIGIT_BITS;
 const LEVELS: usize = 7;
 /// So many stale entries are never worth a sweep.
 const FEW: usize = 64;
+/// An empty bucket keeps the memory of so many entries.
+const KEPT_CAPACITY: usize = 256;
 
 /// Deadlines with a value each.
 #[derive(Debug)]
@@ -88,6 +90,12 @@ impl Bucket {
         self.earliest = self.earliest.min(entry.deadline);
         self.entries.push(entry);
     }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.entries.shrink_to(KEPT_CAPACITY);
+        self.earliest = Moment::NEVER;
+    }
 }
 
 impl Level {
@@ -142,8 +150,9 @@ impl<T> Wheel<T> {
     /// Adds one.
     ///
     /// # Panics
-    /// If there are 2^32 already (128 GiB of them).
+    /// If there are 2^32 already (128 GiB of them), or the deadline is later than [`Moment::FAR`].
     pub fn insert(&mut self, deadline: Moment, value: T) -> Key {
+        debug_assert!(deadline <= Moment::FAR, "{deadline:?} is beyond the last level");
         let stamp = self.next_stamp();
         let slot =
             u32::try_from(self.slots.insert(Slot { value, stamp, deadline })).expect("fewer than 2^32 timers are armed in one shard");
@@ -243,11 +252,14 @@ impl<T> Wheel<T> {
 
     /// Its entries go nearer.
     fn empty(&mut self, level: usize, bucket: usize) {
-        let level = &mut self.levels[level];
-        level.occupied &= !(1 << bucket);
-        let entries = std::mem::replace(&mut level.buckets[bucket], Bucket::EMPTY).entries;
+        self.levels[level].occupied &= !(1 << bucket);
+        let mut entries = std::mem::replace(&mut self.levels[level].buckets[bucket], Bucket::EMPTY).entries;
         // Stale ones go along: to look for their slots would cost as much as to sort them.
-        entries.into_iter().for_each(|entry| self.place(entry));
+        entries.drain(..).for_each(|entry| self.place(entry));
+        if entries.capacity() <= KEPT_CAPACITY {
+            // Nothing was placed into this bucket: all of it is nearer now.
+            self.levels[level].buckets[bucket].entries = entries;
+        }
     }
 
     // ---- stale entries ----------------------------------------------------------------------------------------------
@@ -299,8 +311,11 @@ impl<T> Wheel<T> {
 
     fn clear_entries(&mut self) {
         self.near.clear();
-        for level in self.levels.iter_mut().filter(|level| level.occupied != 0) {
-            *level = Level::EMPTY;
+        for level in self.levels.iter_mut() {
+            while let Some(bucket) = level.nearest() {
+                level.occupied &= !(1 << bucket);
+                level.buckets[bucket].clear();
+            }
         }
         self.stale = 0;
     }
