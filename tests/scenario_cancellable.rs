@@ -10,7 +10,7 @@ mod random;
 mod watchdog;
 
 use std::future::pending;
-use std::io::{self, ErrorKind, PipeReader, Read, Write};
+use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use std::{fs, hint, mem, ptr, thread};
 
 use futures::executor::block_on;
 use handover::runtime::{Builder, Runtime};
-use handover::task::AbortHandle;
+use handover::task::{AbortHandle, JoinHandle};
 use handover::{blocking, cancellable};
 use latch::Latch;
 use random::Random;
@@ -61,6 +61,19 @@ fn read_some(mut pipe: PipeReader) -> io::Result<Vec<u8>> {
     Ok(bytes[..count].to_vec())
 }
 
+/// A task that sleeps in a cancellable read of an empty pipe by now, and the pipe's other end.
+fn blocked_read(runtime: &Runtime) -> (JoinHandle<io::Result<Vec<u8>>>, PipeWriter) {
+    let (reader, writer) = io::pipe().unwrap();
+    let sleeper = Sleeper::default();
+    let me = sleeper.clone();
+    let task = runtime.spawn_blocking(cancellable(move || {
+        me.is_me();
+        read_some(reader)
+    }));
+    sleeper.await_sleep();
+    (task, writer)
+}
+
 #[track_caller]
 fn assert_interrupted(result: io::Result<Vec<u8>>) {
     assert_eq!(result.expect_err("the read was interrupted").kind(), ErrorKind::Interrupted);
@@ -72,14 +85,7 @@ fn assert_interrupted(result: io::Result<Vec<u8>>) {
 fn a_call_that_blocks_is_interrupted() {
     let (runtime, _watchdog) = runtime(1);
     for _ in 0..50 {
-        let (reader, _writer) = io::pipe().unwrap();
-        let sleeper = Sleeper::default();
-        let me = sleeper.clone();
-        let task = runtime.spawn_blocking(cancellable(move || {
-            me.is_me();
-            read_some(reader)
-        }));
-        sleeper.await_sleep();
+        let (task, _writer) = blocked_read(&runtime);
         task.abort();
         assert_interrupted(block_on(task).unwrap());
     }
@@ -240,14 +246,7 @@ fn a_million_reads_after_it_see_no_eintr() {
     const READS: u64 = 1_000_000;
     let (runtime, _watchdog) = runtime(1);
     for _ in 0..10 {
-        let (reader, _writer) = io::pipe().unwrap();
-        let sleeper = Sleeper::default();
-        let me = sleeper.clone();
-        let task = runtime.spawn_blocking(cancellable(move || {
-            me.is_me();
-            read_some(reader)
-        }));
-        sleeper.await_sleep();
+        let (task, _writer) = blocked_read(&runtime);
         task.abort();
         assert_interrupted(block_on(task).unwrap());
     }
@@ -267,14 +266,7 @@ fn a_million_reads_after_it_see_no_eintr() {
 #[test]
 fn other_calls_on_other_threads_are_left_alone() {
     let (runtime, _watchdog) = runtime(2);
-    let (bystander_reader, mut bystander_writer) = io::pipe().unwrap();
-    let sleeper = Sleeper::default();
-    let me = sleeper.clone();
-    let bystander = runtime.spawn_blocking(cancellable(move || {
-        me.is_me();
-        read_some(bystander_reader)
-    }));
-    sleeper.await_sleep();
+    let (bystander, mut bystander_writer) = blocked_read(&runtime);
     for _ in 0..100 {
         let (reader, _writer) = io::pipe().unwrap();
         let task = runtime.spawn_blocking(cancellable(move || read_some(reader)));
@@ -305,14 +297,7 @@ fn a_handler_of_the_users_stays() {
     // SAFETY: the handler only raises a count.
     unsafe { libc::signal(libc::SIGRTMAX(), handler) };
     let (runtime, _watchdog) = runtime(1);
-    let (reader, _writer) = io::pipe().unwrap();
-    let sleeper = Sleeper::default();
-    let me = sleeper.clone();
-    let task = runtime.spawn_blocking(cancellable(move || {
-        me.is_me();
-        read_some(reader)
-    }));
-    sleeper.await_sleep();
+    let (task, _writer) = blocked_read(&runtime);
     task.abort();
     assert_interrupted(block_on(task).unwrap());
     assert_eq!(CALLS.load(Ordering::SeqCst), 0, "the user's handler was called");
@@ -343,24 +328,9 @@ fn a_task_that_is_aborted_before_the_call_is_interrupted_in_it() {
 #[test]
 fn a_shutdown_interrupts() {
     let (runtime, _watchdog) = runtime(2);
-    let ended = Latch::default();
-    let writers: Vec<_> = (0..20)
-        .map(|_| {
-            let (reader, writer) = io::pipe().unwrap();
-            let (sleeper, ends) = (Sleeper::default(), ended.clone());
-            let me = sleeper.clone();
-            drop(runtime.spawn_blocking(cancellable(move || {
-                me.is_me();
-                assert_interrupted(read_some(reader));
-                ends.step();
-            })));
-            sleeper.await_sleep();
-            writer
-        })
-        .collect();
+    let (tasks, _writers): (Vec<_>, Vec<_>) = (0..20).map(|_| blocked_read(&runtime)).unzip();
     runtime.shutdown_timeout(NEVER);
-    assert_eq!(ended.steps(), 20);
-    drop(writers);
+    tasks.into_iter().for_each(|task| assert_interrupted(block_on(task).unwrap()));
 }
 
 /// The signals that matter are sent by a runtime that is closing.
@@ -433,6 +403,7 @@ fn within_another_it_is_part_of_it() {
     slow.await_sleep();
     task.abort();
     assert_interrupted(block_on(task).unwrap());
+    assert_eq!(done.steps(), 1, "the inner call has run once");
 }
 
 #[test]
