@@ -112,6 +112,19 @@ impl SignalMask {
         Self(set)
     }
 
+    /// Blocks or lets through one signal for the calling thread (`SIG_BLOCK`, `SIG_UNBLOCK`); what was before.
+    pub(crate) fn change(how: libc::c_int, signal: libc::c_int) -> Self {
+        // SAFETY: as in `current`; the pointers are to locals, and `how` and the signal are valid, so nothing can fail.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            libc::pthread_sigmask(how, &raw const set, &raw mut before);
+            Self(before)
+        }
+    }
+
     /// Whether it blocks `signal`.
     pub(crate) fn holds(&self, signal: libc::c_int) -> bool {
         // SAFETY: `self.0` is a mask that pthread_sigmask wrote.

@@ -190,9 +190,13 @@ impl Worker {
     /// If a thread has been woken for each idle processor, and this CPU has a holder already, then with another one here the two would take turns while the CPU of the woken
     /// thread stands idle: the kernel does not move threads that ran within the last half millisecond (ARCHITECTURE.md, `mix100`).
     pub fn reacquire(&self) -> Option<Lease> {
-        let pool = &self.pool;
-        let is_spoken_for = pool.searchers.are_enough_for(pool.idle.len()) && pool.holders.any_on(kernel::current_cpu(), &pool.idle);
+        let is_spoken_for = self.pool.searchers.are_enough_for(self.pool.idle.len()) && self.shares_cpu_with_holder();
         if is_spoken_for { None } else { self.acquire() }
+    }
+
+    /// For a thread without a processor.
+    fn shares_cpu_with_holder(&self) -> bool {
+        self.pool.holders.any_on(kernel::current_cpu(), &self.pool.idle)
     }
 
     /// Gives the processor to the idle set; a thread is woken if a task waits.
@@ -326,8 +330,7 @@ impl Worker {
 
     /// A searcher that woke up on a CPU which has a holder, while others search for every idle processor, is of no use; for the reason see [`reacquire`](Self::reacquire). Then it no longer counts.
     pub fn leaves_search_to_others(&self) -> bool {
-        let pool = &self.pool;
-        pool.holders.any_on(kernel::current_cpu(), &pool.idle) && pool.searchers.end_beyond(pool.idle.len())
+        self.shares_cpu_with_holder() && self.pool.searchers.end_beyond(self.pool.idle.len())
     }
 
     /// Takes itself off the stack of spares again; false if it has been woken meanwhile (then it must still [park](Self::park), which returns at once).

@@ -39,10 +39,11 @@ impl Drop for InFlight<'_> {
 /// All counters as text; `notes` is how many there are.
 pub(crate) fn text(counters: &Counters, notes: i64) -> String {
     let mut text = String::new();
-    for (name, kind, help, value) in runtime(&Handle::current().metrics()) {
+    let metrics = Handle::current().metrics();
+    for (name, kind, help, value) in runtime(&metrics) {
         sample(&mut text, name, kind, help, value);
     }
-    let waited = Handle::current().metrics().admission_wait_time().as_secs_f64();
+    let waited = metrics.admission_wait_time().as_secs_f64();
     sample(&mut text, "handover_admission_wait_seconds_total", "counter", "How long those waited.", waited);
     sample(&mut text, "notes_stored", "gauge", "Notes in the database.", notes);
     let in_flight = counters.in_flight.load(Ordering::Relaxed);

@@ -35,7 +35,6 @@ impl Outlook {
         let polls = self.interval - self.left;
         if polls >= WORTH_MEASURING {
             self.measure(polls, now);
-            self.left = self.left.min(self.interval);
         }
         self.since = None;
     }
@@ -44,7 +43,7 @@ impl Outlook {
     #[inline]
     pub(crate) fn is_due(&mut self) -> bool {
         if self.since.is_none() {
-            self.resume(Instant::now());
+            self.begin(Instant::now());
         }
         self.left -= 1;
         if self.left == 0 {
@@ -54,18 +53,17 @@ impl Outlook {
         false
     }
 
+    /// The first poll after a look or a pause.
     #[cold]
-    fn resume(&mut self, now: Instant) {
+    fn begin(&mut self, now: Instant) {
         self.since = Some(now);
-        // What was counted before the pause has been measured then.
         self.left = self.interval;
     }
 
     #[cold]
     fn look(&mut self, now: Instant) {
         self.measure(self.interval, now);
-        self.since = Some(now);
-        self.left = self.interval;
+        self.begin(now);
     }
 
     /// Sets the interval by how long `polls` took: at once shorter, but at most twice as long, for one look back may have missed the long polls.
@@ -117,7 +115,7 @@ mod tests {
         assert_eq!(interval_after(&mut outlook, US, 2), LONGEST);
         let last_look = outlook.since.expect("it has looked");
         outlook.pause(last_look);
-        outlook.resume(last_look + TARGET * 1000);
+        outlook.begin(last_look + TARGET * 1000);
         assert_eq!(interval_after(&mut outlook, US, 1), LONGEST);
     }
 
@@ -125,11 +123,11 @@ mod tests {
     fn polls_between_pauses_are_measured_too() {
         let mut outlook = Outlook::default();
         let start = Instant::now();
-        outlook.resume(start);
+        outlook.begin(start);
         outlook.left -= 50;
         outlook.pause(start + TARGET * 50);
         assert_eq!(outlook.interval, SHORTEST, "its polls take a millisecond, and it is idle before it ever looks");
-        outlook.resume(start + TARGET * 100);
+        outlook.begin(start + TARGET * 100);
         assert_eq!(outlook.left, SHORTEST);
     }
 

@@ -88,12 +88,12 @@ impl Out {
         let signal = Signal::get()?;
         let call = Arc::new(OutCall { word: Interruption::new(), signal, target: Target::current() });
         let entry = Entry { call: Arc::clone(&call), pool: Arc::clone(worker.pool()), scheduler: Arc::clone(worker.scheduler()) };
-        if !DESK.enter(task, entry.clone()) {
+        if !DESK.enter(task, entry) {
             return None;
         }
         let out = Self { task, unblocked: signal.unblock(), call };
         if is_cancelled() {
-            entry.report();
+            interrupt(task);
         }
         Some(out)
     }

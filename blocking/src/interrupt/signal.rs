@@ -120,35 +120,22 @@ impl Signal {
 
     /// Lets it through to the calling thread. Those that are pending are delivered before this returns, as before the return of any system call.
     pub(super) fn unblock(self) -> Unblocked {
-        let before = self.change_mask(libc::SIG_UNBLOCK);
-        // SAFETY: `before` is a mask that pthread_sigmask wrote.
-        Unblocked { signal: self, was_blocked: unsafe { libc::sigismember(&raw const before, self.0) } == 1 }
-    }
-
-    fn change_mask(self, how: libc::c_int) -> libc::sigset_t {
-        // SAFETY: sigset_t is plain data; the pointers are to locals, and `how` and the signal are valid, so nothing can fail.
-        unsafe {
-            let mut set: libc::sigset_t = mem::zeroed();
-            let mut before: libc::sigset_t = mem::zeroed();
-            libc::sigemptyset(&raw mut set);
-            libc::sigaddset(&raw mut set, self.0);
-            libc::pthread_sigmask(how, &raw const set, &raw mut before);
-            before
-        }
+        let before = SignalMask::change(libc::SIG_UNBLOCK, self.0);
+        Unblocked { signal: self, was_blocked: before.holds(self.0) }
     }
 }
 
 impl Unblocked {
     /// Has what is pending delivered now, also if the call has blocked the signal and left it so.
     pub(super) fn deliver_pending(&self) {
-        self.signal.change_mask(libc::SIG_UNBLOCK);
+        SignalMask::change(libc::SIG_UNBLOCK, self.signal.0);
     }
 }
 
 impl Drop for Unblocked {
     fn drop(&mut self) {
         if self.was_blocked {
-            self.signal.change_mask(libc::SIG_BLOCK);
+            SignalMask::change(libc::SIG_BLOCK, self.signal.0);
         }
     }
 }

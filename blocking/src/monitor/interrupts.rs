@@ -55,6 +55,11 @@ impl Interrupts {
         self.0.retain_mut(|interrupt| interrupt.call.is_out() && (interrupt.due > now || interrupt.strike(now)));
     }
 
+    /// `sleep`, or less if a signal is due before.
+    pub(super) fn shortened(&self, sleep: Duration, now: Instant) -> Duration {
+        self.until_next(now).map_or(sleep, |due| sleep.min(due))
+    }
+
     /// How long until the next signal.
     pub(super) fn until_next(&self, now: Instant) -> Option<Duration> {
         self.0.iter().map(|interrupt| interrupt.due.saturating_duration_since(now)).min()

@@ -45,7 +45,7 @@ impl Monitor {
         let work_waits = unpolled || self.scheduler.work_waits();
         let sleep = self.rhythm.after(Seen { eventful: round.eventful, all_idle, work_waits });
         let sleep = if round.look_again { SECOND_LOOK } else { sleep };
-        let sleep = self.interrupts.until_next(Instant::now()).map_or(sleep, |due| sleep.min(due));
+        let sleep = self.interrupts.shortened(sleep, Instant::now());
         if unpolled && (overdue || all_idle || self.rhythm.is_wary()) && self.stand_in(sleep) {
             return;
         }

@@ -51,8 +51,7 @@ pub struct Wheel<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     deadline: Moment,
-    stamp: u64,
-    slot: u32,
+    key: Key,
 }
 
 #[derive(Debug)]
@@ -77,7 +76,7 @@ struct Bucket {
 }
 
 /// Finds an entry again, and finds nothing once that has left the wheel: the stamp is never used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     stamp: u64,
     slot: u32,
@@ -156,8 +155,9 @@ impl<T> Wheel<T> {
         let stamp = self.next_stamp();
         let slot =
             u32::try_from(self.slots.insert(Slot { value, stamp, deadline })).expect("fewer than 2^32 timers are armed in one shard");
-        self.place(Entry { deadline, stamp, slot });
-        Key { stamp, slot }
+        let key = Key { stamp, slot };
+        self.place(Entry { deadline, key });
+        key
     }
 
     /// The value of `key`, if it is still in.
@@ -172,14 +172,17 @@ impl<T> Wheel<T> {
         let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.stamp == key.stamp)?;
         slot.stamp = stamp;
         let before = std::mem::replace(&mut slot.deadline, deadline);
-        self.place(Entry { deadline, stamp, slot: key.slot });
+        let key = Key { stamp, ..key };
+        self.place(Entry { deadline, key });
         self.leave_stale(before);
-        Some(Key { stamp, slot: key.slot })
+        Some(key)
     }
 
     /// Takes the entry of `key` out, if it is still in.
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        self.slots.get(key.slot as usize).filter(|slot| slot.stamp == key.stamp)?;
+        if !Self::is_live(&self.slots, key) {
+            return None;
+        }
         let slot = self.slots.remove(key.slot as usize);
         self.leave_stale(slot.deadline);
         Some(slot.value)
@@ -188,13 +191,10 @@ impl<T> Wheel<T> {
     /// Takes out the earliest, if its deadline is `now` or before.
     pub fn pop_due(&mut self, now: Moment) -> Option<T> {
         self.reach(now);
-        let Reverse(entry) = self.near.peek()?;
-        if entry.deadline > now {
-            return None;
-        }
+        self.near.peek().filter(|Reverse(entry)| entry.deadline <= now)?;
         let Reverse(entry) = self.near.pop()?;
-        let value = self.slots.remove(entry.slot as usize).value;
-        self.drop_stale_from_heap();
+        let value = self.slots.remove(entry.key.slot as usize).value;
+        self.drop_stale_ahead();
         Some(value)
     }
 
@@ -211,8 +211,8 @@ impl<T> Wheel<T> {
         self.stamp
     }
 
-    fn is_live(slots: &Slab<Slot<T>>, entry: &Entry) -> bool {
-        slots.get(entry.slot as usize).is_some_and(|slot| slot.stamp == entry.stamp)
+    fn is_live(slots: &Slab<Slot<T>>, key: Key) -> bool {
+        slots.get(key.slot as usize).is_some_and(|slot| slot.stamp == key.stamp)
     }
 
     fn place(&mut self, entry: Entry) {
@@ -247,7 +247,7 @@ impl<T> Wheel<T> {
             self.empty(level, bucket);
         }
         self.reached = self.reached.max(now);
-        self.drop_stale_from_heap();
+        self.drop_stale_ahead();
     }
 
     /// Its entries go nearer.
@@ -272,17 +272,17 @@ impl<T> Wheel<T> {
         } else if self.stale > self.slots.len() + FEW {
             self.sweep();
         } else if deadline <= self.next() {
-            self.drop_stale_from_heap();
+            self.drop_stale_ahead();
         }
     }
 
     /// The first of the heap is a live one. If the heap is empty, the nearest bucket's earliest is, unless there are too many to look.
-    fn drop_stale_from_heap(&mut self) {
+    fn drop_stale_ahead(&mut self) {
         if self.stale == 0 {
             return;
         }
         while let Some(Reverse(entry)) = self.near.peek() {
-            if Self::is_live(&self.slots, entry) {
+            if Self::is_live(&self.slots, entry.key) {
                 return;
             }
             self.near.pop();
@@ -291,7 +291,7 @@ impl<T> Wheel<T> {
         while let Some((level, bucket)) = self.nearest()
             && self.levels[level].buckets[bucket].entries.len() <= FEW
         {
-            self.stale -= self.levels[level].sweep(bucket, |entry| Self::is_live(&self.slots, entry));
+            self.stale -= self.levels[level].sweep(bucket, |entry| Self::is_live(&self.slots, entry.key));
             if !self.levels[level].buckets[bucket].entries.is_empty() {
                 return;
             }
@@ -300,10 +300,10 @@ impl<T> Wheel<T> {
 
     fn sweep(&mut self) {
         let Self { near, levels, slots, .. } = self;
-        near.retain(|Reverse(entry)| Self::is_live(slots, entry));
+        near.retain(|Reverse(entry)| Self::is_live(slots, entry.key));
         for level in levels.iter_mut() {
             for bucket in 0..BUCKETS {
-                level.sweep(bucket, |entry| Self::is_live(slots, entry));
+                level.sweep(bucket, |entry| Self::is_live(slots, entry.key));
             }
         }
         self.stale = 0;
