@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use handover_blocking::{Site, call, worker};
+use handover_blocking::{Site, call, current};
 use handover_executor::{Driver, Shared};
 use handover_reactor::Reactor;
 
@@ -79,7 +79,7 @@ pub(crate) fn reactor() -> io::Result<Arc<Reactor>> {
 pub(crate) fn timer_shard() -> usize {
     Handle::with_current(|handle| {
         let pool = handle.shared().pool();
-        worker::last_processor(pool).unwrap_or(pool.processors())
+        current::last_processor(pool).unwrap_or(pool.processors())
     })
     .unwrap_or(0)
 }
@@ -88,7 +88,7 @@ pub(crate) fn timer_shard() -> usize {
 #[inline]
 #[cfg_attr(not(any(feature = "net", feature = "time")), expect(dead_code, reason = "sockets and timers are switched off"))]
 pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
-    if worker::should_step_aside() {
+    if current::should_step_aside() {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }

@@ -11,8 +11,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::current::Here;
 use crate::predictor::{Hint, Site};
-use crate::worker::{Here, Place, Worker};
+use crate::worker::{Place, Worker};
 
 /// Runs `f`, a call that may block, as part of the running task.
 ///

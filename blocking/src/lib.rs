@@ -22,7 +22,6 @@ mod fence;
 mod sync;
 
 #[cfg(not(loom))]
-#[allow(unsafe_code, reason = "the thread-local pointer to the thread's own worker")]
 pub mod worker;
 
 #[cfg(not(loom))]
@@ -31,6 +30,9 @@ pub mod call;
 pub mod config;
 #[cfg(not(loom))]
 pub mod counters;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "the thread-local pointer to the thread's own worker")]
+pub mod current;
 #[cfg(not(loom))]
 pub mod monitor;
 #[cfg(not(loom))]

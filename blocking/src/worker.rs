@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::admission::Ticket;
+use crate::current;
 use crate::fence;
 use crate::kernel;
 use crate::lease::Lease;
@@ -27,12 +28,6 @@ use crate::predictor::Site;
 use crate::record::{Declared, Mode, Reclaim, Record};
 use crate::scheduler::Scheduler;
 use crate::threads::ThreadRecord;
-
-thread_local! {
-    /// The worker that this thread is; null on every other thread. Constant and without a destructor, so it can be asked at any time, even from
-    /// the destructors of other thread-locals.
-    static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
-}
 
 /// What the thread has, as plain data that can be looked at without taking it: the cell below owns the lease that the index stands for, from
 /// the lend until it is taken out again.
@@ -79,71 +74,6 @@ impl Drop for Place {
     }
 }
 
-/// This thread, in this function: what borrows from it does not outlive the call, and stays on the thread. To be kept in a local variable and nowhere else.
-///
-/// A value, where a closure would be safer: the compiler leaves a closure that is used twice as a function of its own, and each frame costs a mispredicted return after a system call (`call.rs`).
-pub(crate) struct Here {
-    current: *const Worker,
-}
-
-impl Here {
-    #[inline(always)]
-    pub(crate) fn now() -> Self {
-        Self { current: CURRENT.get() }
-    }
-
-    /// The worker that the calling thread is, if it is one of any runtime.
-    #[inline(always)]
-    pub(crate) fn worker(&self) -> Option<&Worker> {
-        // SAFETY: `Worker::run` stores a pointer to a worker on its own stack and clears it before that ends, also when it unwinds. The pointer never leaves this thread (`Here` is
-        // not Send), and `self` lives in a function that `Worker::run` has called.
-        unsafe { self.current.as_ref() }
-    }
-}
-
-/// Calls `act` with the worker that the calling thread is, if it is one of any runtime.
-#[inline(always)]
-pub(crate) fn with_current<R>(act: impl FnOnce(Option<&Worker>) -> R) -> R {
-    act(Here::now().worker())
-}
-
-/// Runs `act` with the lease of the calling thread, if that is a worker thread of `pool` and holds a processor.
-///
-/// A thread that has lost its processor pushes to the inject queue instead. This is how every runtime entry that user code may call (spawn, wake) gets at a run queue: it reclaims, acts and lends again. `act` must not run
-/// user code.
-#[inline]
-pub fn with_lease<R>(pool: &Pool, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
-    with_current(|worker| match worker {
-        Some(worker) if ptr::eq(Arc::as_ptr(&worker.pool), pool) => worker.with_lease(act),
-        _ => act(None),
-    })
-}
-
-/// Whether the calling thread is a worker thread of `pool`.
-pub fn is_worker_of(pool: &Pool) -> bool {
-    with_current(|worker| worker.is_some_and(|worker| ptr::eq(Arc::as_ptr(&worker.pool), pool)))
-}
-
-/// Which processor the calling thread held last, if it is a worker thread of `pool`. For choosing a shard, not for access.
-pub fn last_processor(pool: &Pool) -> Option<usize> {
-    with_current(|worker| worker.filter(|worker| ptr::eq(Arc::as_ptr(&worker.pool), pool)).map(|worker| worker.last.get()))
-}
-
-/// Whether the running poll should return `Pending` (after waking itself) before it starts anything new: its thread has lost its processor,
-/// or the monitor asked it to yield. True at most once per poll.
-#[inline]
-pub fn should_step_aside() -> bool {
-    with_current(|worker| worker.is_some_and(Worker::should_step_aside))
-}
-
-struct Leave;
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        CURRENT.set(ptr::null());
-    }
-}
-
 impl Worker {
     pub(crate) fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, thread: Arc<ThreadRecord>) {
         let worker = Self {
@@ -155,13 +85,22 @@ impl Worker {
             kicked: Cell::new(false),
             stepped_aside: Cell::new(false),
         };
-        CURRENT.set(ptr::from_ref(&worker));
-        let _leave = Leave;
+        let _leave = current::enter(&worker);
         scheduler.run_worker(&worker);
     }
 
     fn words(&self) -> &Record {
         &self.thread.words
+    }
+
+    #[inline]
+    pub(crate) fn belongs_to(&self, pool: &Pool) -> bool {
+        ptr::eq(Arc::as_ptr(&self.pool), pool)
+    }
+
+    #[inline]
+    pub(crate) fn last_processor(&self) -> usize {
+        self.last.get()
     }
 
     /// The pool it belongs to.
@@ -260,7 +199,7 @@ impl Worker {
     }
 
     #[inline]
-    fn with_lease<R>(&self, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
+    pub(crate) fn with_lease<R>(&self, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
         match self.hold.replace(Hold::Busy) {
             Hold::Lent(lent) => {
                 let mode = self.words().mode();

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, monitor, worker};
+use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, current, monitor};
 
 use crate::driver::Driver;
 use crate::processors::Processors;
@@ -171,7 +171,7 @@ impl Shared {
     /// Queues a task: next on this thread's processor, or for all if this thread has none.
     #[inline]
     pub(crate) fn submit(&self, task: Runnable) {
-        worker::with_lease(&self.pool, |lease| match lease {
+        current::with_lease(&self.pool, |lease| match lease {
             Some(lease) => self.submit_next(lease, task),
             None => self.submit_injected(task, Lane::Ordinary),
         });
@@ -217,7 +217,7 @@ impl Shared {
     pub(crate) unsafe fn submit_through(shared: NonNull<Self>, task: Runnable) {
         // SAFETY: the caller's promise.
         let this = unsafe { shared.as_ref() };
-        if worker::is_worker_of(&this.pool) {
+        if current::is_worker_of(&this.pool) {
             // This thread's own Arc keeps the runtime.
             this.submit(task);
             return;

@@ -110,7 +110,7 @@ impl Runtime {
         shared.close();
         let pool = shared.pool();
         // A thread of the runtime cannot wait for its own end.
-        if limit.is_zero() || handover_blocking::worker::is_worker_of(pool) {
+        if limit.is_zero() || handover_blocking::current::is_worker_of(pool) {
             return;
         }
         if !crate::block_in_place(|| pool.await_closed(limit)) {

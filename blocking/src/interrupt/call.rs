@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::{Arc, LazyLock};
 
+use crate::current::with_current;
 use crate::interrupt::desk::Desk;
 use crate::interrupt::signal::{Signal, Target, Unblocked};
 use crate::interrupt::word::{End, Interruption};
 use crate::pool::Pool;
 use crate::scheduler::Scheduler;
-use crate::worker::{Worker, with_current};
+use crate::worker::Worker;
 
 static DESK: LazyLock<Desk<Entry>> = LazyLock::new(Desk::new);
 
