@@ -1,7 +1,7 @@
 // Measures Go by the workloads of handover-benches.
 //
-// It is started as that program starts itself: `--child WORKLOAD RUNTIME PROCESSORS`, and prints the same lines. What a
-// workload does is said in benches/src/workloads; here it is said once more, in Go's own words.
+// It is started as that program starts itself: `--child WORKLOAD RUNTIME PROCESSORS SIZE`, and prints the same lines. What
+// a workload does is said in benches/src/workloads; here it is said once more, in Go's own words.
 package main
 
 import (
@@ -54,8 +54,8 @@ func main() {
 }
 
 func run(arguments []string) error {
-	if len(arguments) != 4 || arguments[0] != "--child" {
-		return fmt.Errorf("usage: --child WORKLOAD RUNTIME PROCESSORS, not %q", arguments)
+	if len(arguments) != 5 || arguments[0] != "--child" {
+		return fmt.Errorf("usage: --child WORKLOAD RUNTIME PROCESSORS SIZE, not %q", arguments)
 	}
 	name, variant := arguments[1], arguments[2]
 	workload, known := workloads[name]
@@ -66,13 +66,19 @@ func run(arguments []string) error {
 	if err != nil {
 		return err
 	}
+	size, err := strconv.Atoi(arguments[4])
+	if err != nil {
+		return err
+	}
 	runtime.GOMAXPROCS(processors)
-	return workload(&report{name, variant})
+	return workload(&report{name, variant, size})
 }
 
 // report prints what a workload has measured.
 type report struct {
 	workload, runtime string
+	// size says how many tasks, sleeps or connections, for a workload that lets others say so.
+	size int
 }
 
 // line prints a value in the unit of its metric.

@@ -44,7 +44,7 @@ func spawnMany(r *report) error {
 
 func spawnWait(r *report) error {
 	c := newCountdown()
-	r.rounds("ns_per_task", 3, batch*batches, func() { c.spawn(batch * batches) })
+	r.rounds("ns_per_task", max(600_000/r.size, 3), r.size, func() { c.spawn(r.size) })
 	return nil
 }
 
@@ -66,21 +66,45 @@ func spawnRemote(r *report) error {
 }
 
 func yieldMany(r *report) error {
-	const tasks, yields = 200, 1_000
-	c := newCountdown()
-	r.rounds("ns_per_yield", 10, tasks*yields, func() {
-		c.start(tasks)
-		for range tasks {
+	yields := max(200_000/r.size, 10)
+	rounds := max(2_000_000/(r.size*yields), 1)
+	c, elapsed := newCountdown(), time.Duration(0)
+	for round := range rounds + 1 {
+		c.start(r.size)
+		release := gather(r.size, func() {
+			for range yields {
+				yield()
+			}
+			c.countOff()
+		})
+		start := time.Now()
+		release()
+		<-c.over
+		if round > 0 { // the first round warms up
+			elapsed += time.Since(start)
+		}
+	}
+	r.line("ns_per_yield", nanosEach(elapsed, rounds*r.size*yields), "ns")
+	return nil
+}
+
+// gather returns when so many goroutines all wait on one channel; they go on with task when they are released.
+func gather(tasks int, task func()) (release func()) {
+	const atOnce = 100
+	gate, waiting := make(chan struct{}), make(chan struct{}, atOnce)
+	for left := tasks; left > 0; left -= atOnce {
+		for range min(left, atOnce) {
 			go func() {
-				for range yields {
-					yield()
-				}
-				c.countOff()
+				waiting <- struct{}{}
+				<-gate
+				task()
 			}()
 		}
-		<-c.over
-	})
-	return nil
+		for range min(left, atOnce) {
+			<-waiting
+		}
+	}
+	return func() { close(gate) }
 }
 
 func pingPong(r *report) error {

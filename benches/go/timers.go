@@ -9,7 +9,8 @@ import (
 func lockThread() { runtime.LockOSThread() }
 
 func timers(r *report) error {
-	const sleeps, longest = 200_000, 1_000_000
+	const longest = 1_000_000
+	sleeps := r.size
 	late, random, c := make([]time.Duration, sleeps), newRandom(0), newCountdown()
 	c.start(sleeps)
 	before := usageNow()
@@ -23,6 +24,7 @@ func timers(r *report) error {
 	<-c.over
 	used := usageNow().since(before)
 	r.line("cpu", millis(used.cpu), "ms")
+	r.line("cpu_per_sleep", micros(used.cpu)/float64(sleeps), "us")
 	r.percentiles("late", late)
 	return nil
 }
@@ -58,35 +60,22 @@ func ticker(r *report) error {
 	return nil
 }
 
-// memTask: all goroutines wait on one channel; in the end all are woken.
 func memTask(r *report) error {
-	const tasks, atOnce = 100_000, 100
-	gate, c, waiting := make(chan struct{}), newCountdown(), make(chan struct{}, atOnce)
-	c.start(tasks)
+	c := newCountdown()
+	c.start(r.size)
 	debug.FreeOSMemory()
 	before, err := residentBytes()
 	if err != nil {
 		return err
 	}
-	for range tasks / atOnce {
-		for range atOnce {
-			go func() {
-				waiting <- struct{}{}
-				<-gate
-				c.countOff()
-			}()
-		}
-		for range atOnce {
-			<-waiting
-		}
-	}
+	release := gather(r.size, c.countOff)
 	after, err := residentBytes()
 	if err != nil {
 		return err
 	}
-	close(gate)
+	release()
 	<-c.over
-	r.line("bytes_per_task", float64(after-before)/tasks, "B")
+	r.line("bytes_per_task", float64(after-before)/float64(r.size), "B")
 	return nil
 }
 

@@ -34,12 +34,14 @@ pub(crate) enum Command {
         workload: String,
         runtime: RuntimeName,
         processors: usize,
+        size: u64,
     },
     /// Ask a server (started by `Measure`).
     Load {
         workload: String,
         runtime: RuntimeName,
         address: SocketAddr,
+        connections: usize,
     },
 }
 
@@ -128,20 +130,26 @@ fn positive(option: &str, value: Option<&str>) -> Result<usize, String> {
 }
 
 fn child(arguments: &[String]) -> Result<Command, String> {
-    let [workload, runtime, processors] = arguments else {
-        return Err("--child needs WORKLOAD RUNTIME PROCESSORS".to_owned());
+    let [workload, runtime, processors, size] = arguments else {
+        return Err("--child needs WORKLOAD RUNTIME PROCESSORS SIZE".to_owned());
     };
-    Ok(Command::Child { workload: workload.clone(), runtime: runtime.parse()?, processors: positive("--child", Some(processors))? })
+    Ok(Command::Child {
+        workload: workload.clone(),
+        runtime: runtime.parse()?,
+        processors: positive("--child", Some(processors))?,
+        size: positive("--child", Some(size))? as u64,
+    })
 }
 
 fn load(arguments: &[String]) -> Result<Command, String> {
-    let [workload, runtime, address] = arguments else {
-        return Err("--load needs WORKLOAD RUNTIME ADDRESS".to_owned());
+    let [workload, runtime, address, connections] = arguments else {
+        return Err("--load needs WORKLOAD RUNTIME ADDRESS CONNECTIONS".to_owned());
     };
     Ok(Command::Load {
         workload: workload.clone(),
         runtime: runtime.parse()?,
         address: address.parse().map_err(|error| format!("the address `{address}`: {error}"))?,
+        connections: positive("--load", Some(connections))?,
     })
 }
 

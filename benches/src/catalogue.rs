@@ -11,6 +11,8 @@ pub(crate) struct Workload {
     pub(crate) about: &'static str,
     pub(crate) runtimes: &'static [RuntimeName],
     pub(crate) way: Way,
+    /// How many tasks, sleeps or connections; 1 where the workload itself says how many.
+    pub(crate) size: u64,
 }
 
 /// How a workload becomes measurements.
@@ -21,7 +23,7 @@ pub(crate) enum Way {
     /// The same, while its threads are counted from outside.
     Counted,
     /// A process serves, and the load generator, another process, asks it.
-    Served { protocol: Protocol, connections: usize },
+    Served(Protocol),
     /// A process has nothing to do; its context switches are counted from outside.
     Watched,
 }
@@ -42,19 +44,19 @@ pub(crate) const ALL: &[Workload] = &[
     workload("undeclared", "8 tasks in plain 30 ms thread::sleeps beside the heartbeat", UNDECLARED, Way::Counted),
     workload("fsync_wal", "32 tasks append 4 KiB and fdatasync, each to its own file", STORMS, Way::Counted),
     workload("spawn_many", "10,000 tasks at a time from within; the last one signals", TASKS, Way::Alone),
-    workload("spawn_wait", "200,000 tasks at once from within; the last one signals", TASKS, Way::Alone),
+    workload("spawn_wait", "200,000 tasks at once from within; the last one signals", TASKS, Way::Alone).sized(200_000),
     workload("spawn_remote", "10,000 tasks at a time from a thread outside", TASKS, Way::Alone),
-    workload("yield_many", "200 tasks yield 1,000 times each", TASKS, Way::Alone),
+    workload("yield_many", "200 tasks yield 1,000 times each", TASKS, Way::Alone).sized(200),
     workload("ping_pong", "1,000 pairs of tasks exchange a message each way", TASKS, Way::Alone),
     workload("chained_spawn", "a task spawns the next, 1,000 deep", TASKS, Way::Alone),
     workload("mpsc", "5 producers and 1 consumer on a bounded channel", TASKS, Way::Alone),
-    workload("tcp_echo_64", "64 connections, 64 bytes there and back", SERVERS, echo(64)),
-    workload("tcp_echo_512", "512 connections, 64 bytes there and back", SERVERS, echo(512)),
-    workload("mixed", "8 echo connections while 64 tasks loop over 1 ms calls", MIXED, echo(8)),
-    workload("http", "64 keep-alive connections ask GET / (hyper 1; Go: net/http)", SERVERS, HTTP_64),
-    workload("timers", "200,000 sleeps with random deadlines within a second", TIMERS, Way::Alone),
+    workload("tcp_echo_64", "64 connections, 64 bytes there and back", SERVERS, ECHO).sized(64),
+    workload("tcp_echo_512", "512 connections, 64 bytes there and back", SERVERS, ECHO).sized(512),
+    workload("mixed", "8 echo connections while 64 tasks loop over 1 ms calls", MIXED, ECHO).sized(8),
+    workload("http", "64 keep-alive connections ask GET / (hyper 1; Go: net/http)", SERVERS, HTTP).sized(64),
+    workload("timers", "200,000 sleeps with random deadlines within a second", TIMERS, Way::Alone).sized(200_000),
     workload("sleep_1ms", "one sleep of 1 ms after the other, else idle", SLEEPS, Way::Alone),
-    workload("mem_task", "memory of 100,000 idle tasks", TIMERS, Way::Alone),
+    workload("mem_task", "memory of 100,000 idle tasks", TIMERS, Way::Alone).sized(100_000),
     workload("idle", "nothing to do for 5 s", TIMERS, Way::Watched),
     workload("idle_timer", "nothing to do for 5 s but one timer, an hour away", TIMERS, Way::Watched),
     workload("ticker", "a task sleeps 10 ms, 500 times", SLEEPS, Way::Alone),
@@ -75,14 +77,11 @@ const TIMERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go];
 const SLEEPS: &[RuntimeName] = &[Handover, Tokio, Smol, Go, Std];
 const QUEUES: &[RuntimeName] = &[Handover, Crossbeam, St3];
 
-const HTTP_64: Way = Way::Served { protocol: Protocol::Http, connections: 64 };
-
-const fn echo(connections: usize) -> Way {
-    Way::Served { protocol: Protocol::Echo, connections }
-}
+const ECHO: Way = Way::Served(Protocol::Echo);
+const HTTP: Way = Way::Served(Protocol::Http);
 
 const fn workload(name: &'static str, about: &'static str, runtimes: &'static [RuntimeName], way: Way) -> Workload {
-    Workload { name, about, runtimes, way }
+    Workload { name, about, runtimes, way, size: 1 }
 }
 
 /// The workload of this name.
@@ -98,6 +97,10 @@ pub(crate) fn find(name: &str) -> Result<&'static Workload, String> {
 }
 
 impl Workload {
+    const fn sized(self, size: u64) -> Self {
+        Self { size, ..self }
+    }
+
     /// Who takes part when the user asked for `wanted`; all do if that is empty. A name means its runtime, and where
     /// that takes part by variants only (`tokio` in `undeclared`), those.
     pub(crate) fn select(&self, wanted: &[RuntimeName]) -> Vec<RuntimeName> {

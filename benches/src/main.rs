@@ -4,6 +4,7 @@
 
 use std::env;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::process::{ExitCode, exit};
 use std::thread;
 
@@ -14,6 +15,7 @@ use names::RuntimeName;
 use workloads::Assignment;
 
 mod args;
+mod bench;
 mod catalogue;
 mod data;
 mod driver;
@@ -53,14 +55,14 @@ fn run(command: Command) -> io::Result<ExitCode> {
         Command::Help => write!(io::stdout(), "{}", args::HELP)?,
         Command::List => list()?,
         Command::Measure(plan) => return measure(&plan),
-        Command::Child { workload, runtime, processors } => {
+        Command::Child { workload, runtime, processors, size } => {
             let way = catalogue::find(&workload).map_err(io::Error::other)?.way;
-            if matches!(way, Way::Served { .. } | Way::Watched) {
+            if matches!(way, Way::Served(_) | Way::Watched) {
                 end_with_parent();
             }
-            Assignment { workload: &workload, runtime, processors }.run()?;
+            Assignment { workload: &workload, runtime, processors, size }.run()?;
         }
-        Command::Load { workload, runtime, address } => load(workload, runtime, address)?,
+        Command::Load { workload, runtime, address, connections } => load(workload, runtime, address, connections)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,8 +96,8 @@ fn end_with_parent() {
     });
 }
 
-fn load(workload: String, runtime: RuntimeName, address: std::net::SocketAddr) -> io::Result<()> {
-    let Way::Served { protocol, connections } = catalogue::find(&workload).map_err(io::Error::other)?.way else {
+fn load(workload: String, runtime: RuntimeName, address: SocketAddr, connections: usize) -> io::Result<()> {
+    let Way::Served(protocol) = catalogue::find(&workload).map_err(io::Error::other)?.way else {
         return Err(io::Error::other(format!("{workload} has no server")));
     };
     for measurement in load::run(protocol, address, connections)? {

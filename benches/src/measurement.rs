@@ -54,6 +54,7 @@ metrics! {
     Throughput = "throughput", "MB/s", Higher;
     CpuPerCall = "cpu_per_call", "us", Lower;
     Cpu = "cpu", "ms", Lower;
+    CpuPerSleep = "cpu_per_sleep", "us", Lower;
     LateP50 = "late_p50", "us", Lower;
     LateP99 = "late_p99", "us", Lower;
     LateMax = "late_max", "us", Lower;

@@ -17,6 +17,7 @@ use crate::runtimes::tokio::{Tokio, TokioBip, TokioCt, TokioFs, TokioInline};
 use crate::runtimes::{Net, Runtime};
 
 mod channel;
+mod crowd;
 mod file;
 mod handoff;
 mod heartbeat;
@@ -36,6 +37,8 @@ pub(crate) struct Assignment<'a> {
     pub(crate) workload: &'a str,
     pub(crate) runtime: RuntimeName,
     pub(crate) processors: usize,
+    /// How many tasks, sleeps or connections, for a workload that lets others say so.
+    pub(crate) size: u64,
 }
 
 /// Runs `$body` with `$R` standing for the type of the named runtime, out of those listed.
@@ -100,9 +103,9 @@ impl Assignment<'_> {
     fn tasks(&self) -> io::Result<()> {
         with_runtime!(self, R of [Handover, Tokio, TokioCt, Smol] => match self.workload {
             "spawn_many" => self.report::<R>(tasks::spawn_many::<R>()),
-            "spawn_wait" => self.report::<R>(tasks::spawn_wait::<R>()),
+            "spawn_wait" => self.report::<R>(tasks::spawn_wait::<R>(self.size)),
             "spawn_remote" => self.report::<R>(tasks::spawn_remote::<R>()),
-            "yield_many" => self.report::<R>(tasks::yield_many::<R>()),
+            "yield_many" => self.report::<R>(tasks::yield_many::<R>(self.size)),
             "ping_pong" => self.report::<R>(tasks::ping_pong::<R>()),
             "chained_spawn" => self.report::<R>(tasks::chained_spawn::<R>()),
             "mpsc" => self.report::<R>(channel::mpsc::<R>()),
@@ -112,10 +115,10 @@ impl Assignment<'_> {
 
     fn time(&self) -> io::Result<()> {
         with_runtime!(self, R of [Handover, Tokio, Smol, Std] => match self.workload {
-            "timers" => self.report::<R>(timers::many::<R>()),
+            "timers" => self.report::<R>(timers::many::<R>(self.size)),
             "sleep_1ms" => self.report::<R>(timers::sleep_1ms::<R>()),
             "ticker" => self.report::<R>(timers::ticker::<R>()),
-            "mem_task" => self.report::<R>(memory::per_task::<R>()),
+            "mem_task" => self.report::<R>(memory::per_task::<R>(self.size)),
             "idle" => self.report::<R>(idle::nothing::<R>()),
             "idle_timer" => self.report::<R>(idle::far_timer::<R>()),
             _ => Err(self.not_offered()),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use futures::channel::oneshot;
 
+use super::crowd::{Crowd, Place};
 use crate::measurement::{Measurement, Metric};
 use crate::runtimes::Runtime;
 
@@ -63,11 +64,11 @@ pub(crate) async fn spawn_many<R: Runtime>() -> io::Result<Vec<Measurement>> {
     Ok(vec![rounds(Metric::NsPerTask, BATCHES, BATCH, batch).await])
 }
 
-/// `spawn_wait`: from within, all 200,000 at once: more than any local queue holds.
-pub(crate) async fn spawn_wait<R: Runtime>() -> io::Result<Vec<Measurement>> {
+/// `spawn_wait`: from within, all at once; by default more than any local queue holds. Few are spawned more often.
+pub(crate) async fn spawn_wait<R: Runtime>(tasks: u64) -> io::Result<Vec<Measurement>> {
     let (countdown, ended) = Countdown::leak();
-    let batch = || spawn_batch::<R>(countdown, &ended, BATCH * BATCHES);
-    Ok(vec![rounds(Metric::NsPerTask, 3, BATCH * BATCHES, batch).await])
+    let batch = || spawn_batch::<R>(countdown, &ended, tasks);
+    Ok(vec![rounds(Metric::NsPerTask, (600_000 / tasks).max(3), tasks, batch).await])
 }
 
 async fn spawn_batch<R: Runtime>(countdown: &'static Countdown, ended: &Receiver<()>, tasks: u64) {
@@ -104,24 +105,32 @@ fn spawn_from_outside<R: Runtime>(spawner: &R::Spawner, batches: u64) -> Duratio
     start.elapsed()
 }
 
-/// `yield_many`: 200 tasks that yield 1,000 times each.
-pub(crate) async fn yield_many<R: Runtime>() -> io::Result<Vec<Measurement>> {
-    const TASKS: u64 = 200;
-    const YIELDS: u64 = 1_000;
+/// `yield_many`: by default 200 tasks that yield 1,000 times each, 10 rounds; more tasks yield less often each, but never
+/// less than 10 times: being woken first is counted with the yields.
+pub(crate) async fn yield_many<R: Runtime>(tasks: u64) -> io::Result<Vec<Measurement>> {
+    let yields = (200_000 / tasks).max(10);
+    let rounds = (2_000_000 / (tasks * yields)).max(1);
     let (countdown, ended) = Countdown::leak();
-    let round = async || {
-        countdown.start(TASKS);
-        for _ in 0..TASKS {
-            R::detach(async {
-                for _ in 0..YIELDS {
-                    R::yield_now().await;
-                }
-                countdown.count_off();
-            });
-        }
+    let crowd = Crowd::of(tasks);
+    let mut elapsed = Duration::ZERO;
+    for round in 0..=rounds {
+        countdown.start(tasks);
+        crowd.gather::<R>(|place| R::detach(yield_often::<R>(place, yields, countdown))).await;
+        let start = Instant::now();
+        crowd.release();
         hear(&ended).await;
-    };
-    Ok(vec![rounds(Metric::NsPerYield, 10, TASKS * YIELDS, round).await])
+        // The first round warms up.
+        elapsed += if round == 0 { Duration::ZERO } else { start.elapsed() };
+    }
+    Ok(vec![Measurement::time_each(Metric::NsPerYield, elapsed, rounds * tasks * yields)])
+}
+
+async fn yield_often<R: Runtime>(place: &'static Place, yields: u64, countdown: &'static Countdown) {
+    place.wait().await;
+    for _ in 0..yields {
+        R::yield_now().await;
+    }
+    countdown.count_off();
 }
 
 /// `ping_pong`: 1,000 pairs at a time; each pair is spawned and sends a message each way.

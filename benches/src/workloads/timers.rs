@@ -11,14 +11,13 @@ use crate::runtimes::Runtime;
 use crate::sample::Sample;
 use crate::usage::Usage;
 
-/// `timers`: 200,000 tasks sleep for a random time of up to a second.
-pub(crate) async fn many<R: Runtime>() -> io::Result<Vec<Measurement>> {
-    const SLEEPS: u64 = 200_000;
+/// `timers`: so many tasks sleep for a random time of up to a second.
+pub(crate) async fn many<R: Runtime>(sleeps: u64) -> io::Result<Vec<Measurement>> {
     const LONGEST_MICROS: u64 = 1_000_000;
-    let late: &'static [AtomicU64] = (0..SLEEPS).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
+    let late: &'static [AtomicU64] = (0..sleeps).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak();
     let mut random = Random::new(0);
     let (countdown, ended) = Countdown::leak();
-    countdown.start(SLEEPS);
+    countdown.start(sleeps);
     let before = Usage::now();
     for slot in late {
         let time = Duration::from_micros(random.below(LONGEST_MICROS));
@@ -33,6 +32,7 @@ pub(crate) async fn many<R: Runtime>() -> io::Result<Vec<Measurement>> {
     let late = late.iter().map(|slot| Duration::from_nanos(slot.load(Ordering::Relaxed))).collect::<Sample>().sort();
     Ok(vec![
         Measurement::time(Metric::Cpu, used.cpu),
+        Measurement::time_each(Metric::CpuPerSleep, used.cpu, sleeps),
         Measurement::time(Metric::LateP50, late.percentile(50)),
         Measurement::time(Metric::LateP99, late.percentile(99)),
     ])
