@@ -18,6 +18,7 @@ mod args;
 mod bench;
 mod catalogue;
 mod data;
+mod descriptors;
 mod driver;
 mod epoll;
 mod golang;
@@ -60,6 +61,9 @@ fn run(command: Command) -> io::Result<ExitCode> {
             if matches!(way, Way::Served(_) | Way::Watched) {
                 end_with_parent();
             }
+            if matches!(way, Way::Served(_)) {
+                descriptors::allow(size)?;
+            }
             Assignment { workload: &workload, runtime, processors, size }.run()?;
         }
         Command::Load { workload, runtime, address, connections } => load(workload, runtime, address, connections)?,
@@ -100,6 +104,7 @@ fn load(workload: String, runtime: RuntimeName, address: SocketAddr, connections
     let Way::Served(protocol) = catalogue::find(&workload).map_err(io::Error::other)?.way else {
         return Err(io::Error::other(format!("{workload} has no server")));
     };
+    descriptors::allow(connections as u64)?;
     for measurement in load::run(protocol, address, connections)? {
         Line { workload: workload.clone(), runtime, measurement }.print()?;
     }
