@@ -1,6 +1,7 @@
 //! Measures handover beside its peers: all in one run, by the same workloads, each measurement in its own process.
 //!
-//! Start reading at [`driver`], which goes over the plan, and [`workloads`], which is what each process does.
+//! Start reading at [`driver`], which goes over the plan, and [`workloads`], which is what each process does. [`growth`]
+//! goes over sizes instead and draws what it finds.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -8,8 +9,9 @@ use std::net::SocketAddr;
 use std::process::{ExitCode, exit};
 use std::thread;
 
-use args::{Command, Plan};
+use args::{Command, GrowthPlan, Plan};
 use catalogue::Way;
+use growth::series;
 use measurement::Line;
 use names::RuntimeName;
 use workloads::Assignment;
@@ -22,6 +24,7 @@ mod descriptors;
 mod driver;
 mod epoll;
 mod golang;
+mod growth;
 mod load;
 mod measurement;
 mod names;
@@ -56,6 +59,7 @@ fn run(command: Command) -> io::Result<ExitCode> {
         Command::Help => write!(io::stdout(), "{}", args::HELP)?,
         Command::List => list()?,
         Command::Measure(plan) => return measure(&plan),
+        Command::Grow(plan) => return grow(&plan),
         Command::Child { workload, runtime, processors, size } => {
             let way = catalogue::find(&workload).map_err(io::Error::other)?.way;
             if matches!(way, Way::Served(_) | Way::Watched) {
@@ -77,18 +81,30 @@ fn measure(plan: &Plan) -> io::Result<ExitCode> {
         return Err(io::Error::other("nothing has been measured"));
     }
     write!(io::stdout(), "\n{}", report::markdown(&lines))?;
+    Ok(outcome(failures))
+}
+
+fn grow(plan: &GrowthPlan) -> io::Result<ExitCode> {
+    growth::measure(plan).map(outcome)
+}
+
+fn outcome(failures: usize) -> ExitCode {
     if failures == 0 {
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     eprintln!("handover-benches: {failures} measurements have failed, see above");
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }
 
 fn list() -> io::Result<()> {
-    catalogue::ALL.iter().try_for_each(|workload| {
-        let runtimes: Vec<_> = workload.runtimes.iter().map(|runtime| runtime.as_str()).collect();
-        writeln!(io::stdout(), "{:<18} {}\n{:18} {}", workload.name, workload.about, "", runtimes.join(" "))
-    })
+    catalogue::ALL.iter().try_for_each(|workload| list_one(workload.name, workload.about, workload.runtimes))?;
+    writeln!(io::stdout(), "\nseries (--grow):\n")?;
+    series::ALL.iter().try_for_each(|series| list_one(series.name, series.about, &series.runtimes()))
+}
+
+fn list_one(name: &str, about: &str, runtimes: &[RuntimeName]) -> io::Result<()> {
+    let runtimes: Vec<_> = runtimes.iter().map(|runtime| runtime.as_str()).collect();
+    writeln!(io::stdout(), "{name:<18} {about}\n{:18} {}", "", runtimes.join(" "))
 }
 
 /// Ends this process when the pipe from its parent closes: a server or an idle process would stay for ever if its
