@@ -68,7 +68,7 @@ fn answers(epoll: &Epoll, clients: &mut [Client], end: Instant) -> io::Result<Ve
             return Ok(latencies);
         }
         if ready.len() == 0 {
-            return Err(io::Error::new(ErrorKind::TimedOut, "the server has been silent for 5 s"));
+            return Err(silent());
         }
         for key in ready {
             let client = &mut clients[key as usize];
@@ -90,11 +90,21 @@ struct Client {
 }
 
 impl Client {
+    /// Connects and waits for a first answer, so that the server has accepted this connection before the next one comes.
+    /// A listener's queue holds no more than about 128, and one that finds it full tries again a second later.
     fn connect(protocol: Protocol, address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        Ok(Self { stream, protocol, asked: Instant::now(), number: 0, answer: Vec::with_capacity(1024) })
+        stream.set_read_timeout(Some(SILENCE))?;
+        let mut client = Self { stream, protocol, asked: Instant::now(), number: 0, answer: Vec::with_capacity(1024) };
+        client.ask()?;
+        while !client.receive()? {
+            if client.asked.elapsed() >= SILENCE {
+                return Err(silent());
+            }
+        }
+        client.stream.set_nonblocking(true)?;
+        Ok(client)
     }
 
     fn ask(&mut self) -> io::Result<()> {
@@ -164,6 +174,10 @@ fn content_length(head: &[u8]) -> Option<usize> {
         name.eq_ignore_ascii_case("content-length").then_some(value)
     })?;
     value.trim().parse().ok()
+}
+
+fn silent() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, format!("the server has been silent for {} s", SILENCE.as_secs()))
 }
 
 fn wrong_answer(answer: &[u8]) -> io::Error {
