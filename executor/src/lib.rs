@@ -4,7 +4,6 @@
 //! thread may run, and asks one trait, [`Driver`], for timers and I/O; it never names a reactor.
 //!
 //! Where to start reading: [`task::state`], [`queue::ring`], then `worker` (the loop) and [`scheduler`] (where tasks go).
-
 //!
 #![doc = include_str!("../SEARCH.md")]
 #![deny(unsafe_code)]
@@ -14,6 +13,8 @@ pub mod task;
 
 mod sync;
 
+#[cfg(not(loom))]
+mod batch;
 #[cfg(not(loom))]
 mod block_on;
 #[cfg(not(loom))]

@@ -5,11 +5,11 @@
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::time::Instant;
 
 use handover_blocking::Lease;
 use handover_blocking::counters::Counter;
 
+use crate::batch::Batch;
 use crate::outlook::Outlook;
 use crate::queue::ring::Ring;
 use crate::task::cell::Header;
@@ -39,13 +39,13 @@ pub(crate) struct Own {
     pub(crate) random: u32,
     /// The holder wakes the tasks of a whole batch of events: they queue in the order of the events, and one notification at the end does for all.
     pub(crate) delivering: bool,
-    /// When the oldest events were fetched whose tasks may still wait in the ring, if no other thread has been woken for them.
-    pub(crate) fetched: Option<Instant>,
+    /// The oldest events whose tasks may still wait in the ring, if no other thread has been woken for them.
+    pub(crate) batch: Option<Batch>,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self { tick: 0, outlook: Outlook::default(), streak: 0, random: 0x9E37_79B9, delivering: false, fetched: None }
+        Self { tick: 0, outlook: Outlook::default(), streak: 0, random: 0x9E37_79B9, delivering: false, batch: None }
     }
 }
 

@@ -11,10 +11,11 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use handover_blocking::{Lease, Worker};
 
+use crate::batch::{Batch, Rest};
 use crate::queue::inject::Lane;
 use crate::queue::ring;
 use crate::scheduler::Shared;
@@ -23,9 +24,6 @@ use crate::task::reference::Runnable;
 
 /// Every so many polls a returner goes first.
 const RETURNER_INTERVAL: u32 = 4;
-/// A thread that fetches a batch of events keeps it to itself for so long. To wake another costs the waker 5 us and takes 35; an echo server with 64 connections is
-/// through most of its batches by then, and answers a tenth more requests (ARCHITECTURE.md).
-const KEEP_TO_ONESELF: Duration = Duration::from_micros(50);
 /// So many tasks in a row may come out of the next slot before the ring has its turn: two tasks that wake each other must not starve the rest.
 const LONGEST_STREAK: u32 = 3;
 
@@ -100,8 +98,8 @@ impl Thread<'_> {
         own.tick = own.tick.wrapping_add(1);
         let tick = own.tick;
         let looks_around = own.outlook.is_due();
-        if let Some(fetched) = own.fetched {
-            self.share(&mut lease, fetched);
+        if let Some(batch) = own.batch {
+            self.share(&mut lease, batch);
         }
         if let Some(task) = self.again.take() {
             if !looks_around && shared.inject.is_empty() {
@@ -202,23 +200,21 @@ impl Thread<'_> {
         processors.own(&mut lease).delivering = self.wakers.len() > 1;
         (lease, ()) = self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers));
         processors.own(&mut lease).delivering = false;
-        processors.own(&mut lease).fetched.get_or_insert_with(Instant::now);
+        let tasks = processors.ring_len(lease.processor());
+        processors.own(&mut lease).batch.get_or_insert_with(|| Batch::new(Instant::now(), tasks));
         lease
     }
 
-    /// Wakes another thread for the rest of a batch that this one is not through with in time.
+    /// Wakes another thread for the rest of a batch that is worth it.
     #[cold]
-    fn share(&self, lease: &mut Lease, fetched: Instant) {
+    fn share(&self, lease: &mut Lease, batch: Batch) {
         let processors = &self.shared.processors;
-        let rest = processors.ring_len(lease.processor());
-        if rest == 0 || fetched.elapsed() >= KEEP_TO_ONESELF {
-            processors.own(lease).fetched = None;
-        } else {
-            return;
+        match batch.rest(Instant::now(), processors.ring_len(lease.processor())) {
+            Rest::Keep => return,
+            Rest::Done => {}
+            Rest::Share => self.shared.pool().notify(&**self.shared, true),
         }
-        if rest > 0 {
-            self.shared.pool().notify(&**self.shared, true);
-        }
+        processors.own(lease).batch = None;
     }
 
     // ---- rest -------------------------------------------------------------------------------------------------------
