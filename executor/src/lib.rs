@@ -22,6 +22,9 @@ mod driver;
 #[cfg(not(loom))]
 mod outlook;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "an instruction that no safe function offers")]
+mod prefetch;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "the lease is the proof that a processor's parts may be touched")]
 mod processors;
 #[cfg(not(loom))]

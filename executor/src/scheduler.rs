@@ -15,12 +15,16 @@ use std::time::Duration;
 use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, current, monitor};
 
 use crate::driver::Driver;
+use crate::prefetch;
 use crate::processors::Processors;
 use crate::queue::inject::{Inject, Lane};
 use crate::task::cell::{self, Header, Ran};
 use crate::task::join::JoinHandle;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::registry::Registry;
+
+/// The memory of tasks that are woken together is asked for so many wake-ups before it is needed: a trip to memory takes as long as two or three of them.
+const FETCH_AHEAD: usize = 8;
 
 /// One runtime, as its threads, tasks and handles share it.
 pub struct Shared {
@@ -256,7 +260,12 @@ impl Shared {
 
     /// Calls wakers, one after the other; none is stopped by another's panic.
     pub(crate) fn wake_all(wakers: &mut Vec<Waker>) {
-        for waker in wakers.drain(..) {
+        wakers.iter().take(FETCH_AHEAD).for_each(|waker| prefetch::task(waker.data()));
+        let mut wakers = wakers.drain(..);
+        while let Some(waker) = wakers.next() {
+            if let Some(later) = wakers.as_slice().get(FETCH_AHEAD - 1) {
+                prefetch::task(later.data());
+            }
             reference::wake_quietly(|| waker.wake());
         }
     }

@@ -254,7 +254,12 @@ impl<T> Wheel<T> {
     fn empty(&mut self, level: usize, bucket: usize) {
         self.levels[level].occupied &= !(1 << bucket);
         let mut entries = std::mem::replace(&mut self.levels[level].buckets[bucket], Bucket::EMPTY).entries;
-        // Stale ones go along: to look for their slots would cost as much as to sort them.
+        if level == 0 {
+            // Their slots are needed within the millisecond, and lie anywhere: read one after the other here, they come out of memory at the same time.
+            let before = entries.len();
+            entries.retain(|entry| Self::is_live(&self.slots, entry.key));
+            self.stale -= before - entries.len();
+        }
         entries.drain(..).for_each(|entry| self.place(entry));
         if entries.capacity() <= KEPT_CAPACITY {
             // Nothing was placed into this bucket: all of it is nearer now.
