@@ -44,6 +44,12 @@ pub trait Scheduler: Send + Sync + 'static {
     /// Fires the timers of all processors that are overdue.
     fn fire_overdue(&self);
 
+    /// Whether [`trim_memory`](Self::trim_memory) will have something to do.
+    fn has_surplus_memory(&self) -> bool;
+
+    /// Gives back memory that was not needed lately; true if there is more, for which it is called again soon.
+    fn trim_memory(&self) -> bool;
+
     /// Called again and again by the monitor while the runtime closes, until it returns true: cancels what it can get at.
     fn drain(&self) -> bool;
 }

@@ -19,6 +19,7 @@ use crate::prefetch;
 use crate::processors::Processors;
 use crate::queue::inject::{Inject, Lane};
 use crate::task::cell::{self, Header, Ran};
+use crate::task::depot;
 use crate::task::join::JoinHandle;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::registry::Registry;
@@ -36,6 +37,7 @@ pub struct Shared {
     registry: Registry,
     pub(crate) driver: Box<dyn Driver>,
     poll_attempts: AtomicU64,
+    _memory: depot::InUse,
 }
 
 impl std::fmt::Debug for Shared {
@@ -96,6 +98,7 @@ impl Shared {
             registry: Registry::new(processors),
             driver,
             poll_attempts: AtomicU64::new(0),
+            _memory: depot::InUse::new(),
         });
         let scheduler: Arc<dyn Scheduler> = Arc::clone(&shared) as _;
         monitor::start(&pool, &scheduler)?;
@@ -336,6 +339,14 @@ impl Scheduler for Shared {
         let mut wakers = Vec::new();
         self.driver.fire_overdue(&mut wakers);
         Self::wake_all(&mut wakers);
+    }
+
+    fn has_surplus_memory(&self) -> bool {
+        depot::has_surplus()
+    }
+
+    fn trim_memory(&self) -> bool {
+        depot::trim()
     }
 
     fn drain(&self) -> bool {

@@ -10,6 +10,7 @@ mod rhythm;
 mod sleep;
 mod stalls;
 mod supply;
+mod trim;
 mod watch;
 
 use std::sync::{Arc, mpsc};
@@ -29,6 +30,7 @@ use rhythm::Rhythm;
 use sleep::Attempts;
 use stalls::Stalls;
 use supply::Supply;
+use trim::Trim;
 use watch::Watch;
 
 /// Starts the monitor, and has it start the first worker threads.
@@ -71,6 +73,7 @@ struct Monitor {
     supply: Supply,
     attempts: Attempts,
     interrupts: Interrupts,
+    trim: Trim,
 }
 
 impl Monitor {
@@ -86,6 +89,7 @@ impl Monitor {
             supply: Supply::new(now),
             attempts: Attempts::new(now),
             interrupts: Interrupts::default(),
+            trim: Trim::new(now),
         }
     }
 
@@ -133,6 +137,7 @@ impl Monitor {
         self.scheduler.fire_overdue();
         self.supply.break_deadlock(&self.pool, now);
         round.eventful |= self.supply.provide(&self.pool, &self.scheduler, now);
+        self.trim.round(&*self.scheduler, now);
         round
     }
 

@@ -106,11 +106,12 @@ impl Monitor {
             .any(|processor| self.lent(processor).is_some_and(|(_, seq)| seq.is_declared()) && self.scheduler.work_waits_behind(processor))
     }
 
-    /// What it wakes up for by itself: to trim the spares, or to send a signal again.
+    /// What it wakes up for by itself: to trim the spares or memory, or to send a signal again.
     fn next_errand(&self, now: Instant) -> Option<Instant> {
-        let trim = self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive);
+        let spares = self.pool.spares.next_expiry(self.pool.config.keep(), self.pool.config.thread_keep_alive);
         let signal = self.interrupts.until_next(now).map(|wait| now + wait);
-        trim.into_iter().chain(signal).min()
+        let memory = self.trim.due(&*self.scheduler);
+        spares.into_iter().chain(signal).chain(memory).min()
     }
 
     /// Before it sleeps deeply: a thread that is no worker may arm a timer meanwhile, and only a poller would hear of it. There is none if the

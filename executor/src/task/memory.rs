@@ -1,25 +1,23 @@
 //! Where does a task's memory come from, and where does it go?
 //!
 //! Tasks are made on one thread and freed on another, thousands at a time and all of a few sizes: what a general allocator does worst (glibc locks an arena for each, and the two threads meet there). So each thread
-//! keeps blocks that were freed on it, in two magazines for each size; full and empty magazines are exchanged through a depot, one lock for `MAGAZINE` blocks (Bonwick and Adams, "Magazines and vmem", 2001).
+//! keeps blocks that were freed on it, in two magazines for each size; full and empty magazines are exchanged through a [`depot`], one lock for `MAGAZINE` blocks (Bonwick and Adams, "Magazines and vmem", 2001).
 //! Every block is one of the global allocator's own, so any of them may be given back to it at any time.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::RefCell;
 use std::mem;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use crate::task::depot;
 
 /// Blocks come in multiples of this, which is also their alignment: what malloc(3) gives on 64-bit machines.
 const GRAIN: usize = 16;
 /// Larger tasks are rare, and their own work is not small either.
 const LARGEST: usize = 512;
-const CLASSES: usize = LARGEST / GRAIN;
+pub(super) const CLASSES: usize = LARGEST / GRAIN;
 /// Blocks that change hands under one lock.
 const MAGAZINE: u32 = 32;
-/// The depot holds so many bytes of each class at most, five thousand tasks of two hundred bytes; a magazine more is freed.
-const CLASS_BYTES: usize = 1 << 20;
 
 /// The layout of a block that holds `layout`, with its class; `None` for what is allocated directly.
 fn class_of(layout: Layout) -> Option<(usize, Layout)> {
@@ -40,7 +38,7 @@ struct Link {
 
 /// Up to `MAGAZINE` free blocks of one class.
 #[derive(Default)]
-struct Magazine {
+pub(super) struct Magazine {
     first: Free,
     len: u32,
 }
@@ -72,7 +70,7 @@ impl Magazine {
     }
 
     /// Gives all blocks back to the allocator.
-    fn free(mut self, class: usize) {
+    pub(super) fn free(mut self, class: usize) {
         let block = layout_of(class);
         while let Some(free) = self.pop() {
             // SAFETY: allocated by `allocate` with this layout.
@@ -81,52 +79,13 @@ impl Magazine {
     }
 }
 
+/// How many bytes a full magazine of `class` holds.
+pub(super) fn magazine_bytes(class: usize) -> usize {
+    MAGAZINE as usize * layout_of(class).size()
+}
+
 fn layout_of(class: usize) -> Layout {
     Layout::from_size_align((class + 1) * GRAIN, GRAIN).expect("a small multiple of the grain")
-}
-
-/// Full magazines of one class, for all threads of the process.
-struct Shelf {
-    magazines: Mutex<Vec<Magazine>>,
-    /// How many there are, for those who do not hold the lock: most classes are never used.
-    len: AtomicUsize,
-}
-
-static DEPOT: [Shelf; CLASSES] = [const { Shelf::new() }; CLASSES];
-
-impl Shelf {
-    const fn new() -> Self {
-        Self { magazines: Mutex::new(Vec::new()), len: AtomicUsize::new(0) }
-    }
-
-    fn with<R>(&self, act: impl FnOnce(&mut Vec<Magazine>) -> R) -> R {
-        let mut magazines = self.magazines.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = act(&mut magazines);
-        // Relaxed: a hint.
-        self.len.store(magazines.len(), Ordering::Relaxed);
-        result
-    }
-
-    /// Takes a full magazine in, or frees it.
-    fn put(&self, class: usize, full: Magazine) {
-        let room = CLASS_BYTES / (MAGAZINE as usize * layout_of(class).size());
-        let refused = self.with(|magazines| {
-            if magazines.len() < room {
-                magazines.push(full);
-                None
-            } else {
-                Some(full)
-            }
-        });
-        // Not under the lock: it is a call of the allocator for each block.
-        if let Some(full) = refused {
-            full.free(class);
-        }
-    }
-
-    fn take(&self) -> Option<Magazine> {
-        if self.len.load(Ordering::Relaxed) == 0 { None } else { self.with(Vec::pop) }
-    }
 }
 
 /// A thread's blocks of one class. With two magazines, a thread that frees and allocates in turn around a full one does not go to the depot each time.
@@ -146,7 +105,7 @@ impl Pair {
     fn reload(&mut self, class: usize) -> Option<NonNull<u8>> {
         mem::swap(&mut self.loaded, &mut self.other);
         if self.loaded.len == 0 {
-            self.loaded = DEPOT[class].take()?;
+            self.loaded = depot::take(class)?;
         }
         self.loaded.pop()
     }
@@ -166,7 +125,7 @@ impl Pair {
     fn make_room(&mut self, class: usize) {
         mem::swap(&mut self.loaded, &mut self.other);
         if self.loaded.is_full() {
-            DEPOT[class].put(class, mem::take(&mut self.loaded));
+            depot::put(class, mem::take(&mut self.loaded));
         }
     }
 }
@@ -180,7 +139,7 @@ impl Drop for Cache {
     fn drop(&mut self) {
         for (class, pair) in self.pairs.iter_mut().enumerate() {
             for magazine in [mem::take(&mut pair.loaded), mem::take(&mut pair.other)] {
-                if magazine.is_full() { DEPOT[class].put(class, magazine) } else { magazine.free(class) }
+                if magazine.is_full() { depot::put(class, magazine) } else { magazine.free(class) }
             }
         }
     }
@@ -282,9 +241,6 @@ mod tests {
                 });
             }
         });
-        let (class, block) = class_of(layout()).expect("a small one");
-        let kept = DEPOT[class].with(|magazines| magazines.len()) * MAGAZINE as usize * block.size();
-        assert!(kept <= CLASS_BYTES, "{kept} bytes");
     }
 
     #[test]

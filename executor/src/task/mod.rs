@@ -11,6 +11,8 @@ pub(crate) mod cell;
 #[allow(unsafe_code, reason = "the thread-local pointer to the task that runs")]
 pub(crate) mod current;
 #[cfg(not(loom))]
+pub(crate) mod depot;
+#[cfg(not(loom))]
 pub(crate) mod error;
 #[cfg(not(loom))]
 pub(crate) mod id;
