@@ -1,4 +1,4 @@
-//! How many threads does the system let this process have?
+//! How many threads does the system let this process have, and how many may run at a time?
 //!
 //! Two limits are read when a runtime starts: `RLIMIT_NPROC` (getrlimit(2): threads of the user, not enforced for root), and `pids.max` of the process's cgroup and all above it
 //! (cgroups(7): tasks of the group). Both are shared with others, so this is a bound, not a promise: a thread may be refused all the same, and the monitor then tries again.
@@ -11,6 +11,11 @@ use std::path::Path;
 pub(crate) fn threads_left() -> Option<usize> {
     let by_group = fs::read_to_string("/proc/self/cgroup").ok().and_then(|groups| pids_left(&groups, Path::new("/sys/fs/cgroup")));
     [by_user(), by_group].into_iter().flatten().min()
+}
+
+/// The CPUs that this process may use, by its affinity and its cgroup's quota. Where that cannot be found out, as many as anybody asks for.
+pub(crate) fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(usize::MAX, usize::from)
 }
 
 /// `RLIMIT_NPROC`.

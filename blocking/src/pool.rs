@@ -2,7 +2,7 @@
 //!
 //! The processors, threads and wake-ups of one runtime. The two rules that keep every task moving:
 //!
-//! - **Submit**: push, fence, look at the idle set; a processor idle and fewer searchers than idle processors: wake a thread.
+//! - **Submit**: push, fence, look at the idle set; a processor idle, a CPU for it, and fewer searchers than that: wake a thread.
 //! - **Release**: insert into the idle set, fence, look at the queues; a task waits: wake a thread.
 //!
 //! Whoever is second of the two sees the other, so one of them wakes a thread (the model is `tests/loom_idle_set.rs`).
@@ -30,6 +30,8 @@ use crate::threads::{Roster, ThreadRecord};
 pub struct Pool {
     pub(crate) config: Config,
     pub(crate) heritage: Heritage,
+    /// CPUs that the process may use.
+    cpus: usize,
     pub(crate) idle: IdleSet,
     pub(crate) holders: Holders,
     pub(crate) spares: Spares,
@@ -64,6 +66,7 @@ impl Pool {
         Arc::new(Self {
             config,
             heritage: Heritage::of_current_thread(),
+            cpus: crate::limits::cpus(),
             idle,
             holders: Holders::new(processors),
             spares: Spares::default(),
@@ -132,12 +135,25 @@ impl Pool {
     /// A task was pushed where any thread may take it; `local` by a holder, who is awake to run it.
     #[inline]
     pub fn notify(&self, scheduler: &dyn Scheduler, local: bool) {
-        let idle = self.idle.len_after_push();
-        if idle != 0 {
-            self.wake_helper(scheduler, idle);
+        let room = self.room_beside(self.idle.len_after_push());
+        if room != 0 {
+            self.wake_helper(scheduler, room);
         } else if !local && self.doze.is_dozing() {
             self.kick_if_all_lent(scheduler);
         }
+    }
+
+    /// For how many more holders there is a processor and a CPU, with `idle` processors. One without a CPU of its own takes turns with the others, and the tasks that it has fetched wait
+    /// meanwhile: 16 processors on two CPUs took nine times as long for `spawn_many` as two do (ARCHITECTURE.md).
+    #[inline]
+    fn room_beside(&self, idle: usize) -> usize {
+        let held = self.processors().saturating_sub(idle);
+        self.cpus.saturating_sub(held).min(idle)
+    }
+
+    /// Whether a woken thread would find a processor and a CPU.
+    pub(crate) fn has_room(&self) -> bool {
+        self.room_beside(self.idle.len()) > 0
     }
 
     /// The holder gives its processor away. Wakes a thread if a task waits.
@@ -201,17 +217,17 @@ impl Pool {
 
     /// Wakes one more thread, if that is of use, for a thread that stays at work.
     #[inline]
-    fn wake_helper(&self, scheduler: &dyn Scheduler, idle: usize) {
-        if self.searchers.try_begin(idle) {
-            self.wake_counted_helper(scheduler, idle);
+    fn wake_helper(&self, scheduler: &dyn Scheduler, room: usize) {
+        if self.searchers.try_begin(room) {
+            self.wake_counted_helper(scheduler, room);
         }
     }
 
-    /// If it takes the last idle processor, the poller is to have it: a poller that waits while every processor is taken would be woken by each event and could only pass it
+    /// If it takes the last place, the poller is to have it: a poller that waits while every processor is taken would be woken by each event and could only pass it
     /// on (`tcp_echo`, ARCHITECTURE.md).
     #[cold]
-    fn wake_counted_helper(&self, scheduler: &dyn Scheduler, idle: usize) {
-        if idle == 1 && scheduler.has_poller() && !self.monitor_polls.load(Ordering::Relaxed) {
+    fn wake_counted_helper(&self, scheduler: &dyn Scheduler, room: usize) {
+        if room == 1 && scheduler.has_poller() && !self.monitor_polls.load(Ordering::Relaxed) {
             self.summon_poller(scheduler);
         } else {
             self.wake_searcher(scheduler, self.spares.pop());
@@ -262,7 +278,7 @@ impl Pool {
             let _ = self.searchers.end();
             fence(Ordering::SeqCst);
             if scheduler.work_waits() {
-                self.wake_helper(scheduler, self.idle.len());
+                self.wake_helper(scheduler, self.room_beside(self.idle.len()));
             }
         }
     }
@@ -270,7 +286,7 @@ impl Pool {
     /// A searcher has found a task. The last one wakes the next thread if more tasks wait.
     pub fn search_succeeded(&self, scheduler: &dyn Scheduler) {
         if self.searchers.end() == Found::WasLast && scheduler.work_waits() {
-            self.wake_helper(scheduler, self.idle.len());
+            self.wake_helper(scheduler, self.room_beside(self.idle.len()));
         }
     }
 

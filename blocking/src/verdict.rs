@@ -33,7 +33,7 @@ pub(crate) struct Observation {
     pub(crate) in_poll: Duration,
     /// Tasks wait in the processor's queue, its next slot or the inject queue.
     pub(crate) work_waits: bool,
-    /// Another processor is idle and can get at the waiting work: it will be stolen, nothing has to be taken.
+    /// Another processor is idle, has a CPU and can get at the waiting work: it will be stolen, nothing has to be taken.
     pub(crate) processor_idle: bool,
     /// What the kernel says, once it has been asked.
     pub(crate) kernel: Option<Kernel>,

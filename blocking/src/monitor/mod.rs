@@ -187,7 +187,7 @@ impl Monitor {
             unmoved: watch.unmoved(now),
             in_poll: watch.in_poll(now),
             work_waits: self.scheduler.work_waits_behind(processor),
-            processor_idle: !self.pool.idle.is_empty() && !self.scheduler.hides_work(processor),
+            processor_idle: self.pool.has_room() && !self.scheduler.hides_work(processor),
             kernel: None,
             computing_without: self.computing.len(),
             computing_limit: self.pool.processors(),
