@@ -56,6 +56,11 @@ pub fn with_lease<R>(pool: &Pool, act: impl FnOnce(Option<&mut Lease>) -> R) -> 
     })
 }
 
+/// Whether the calling thread is a worker thread of any runtime.
+pub fn is_worker() -> bool {
+    with_current(|worker| worker.is_some())
+}
+
 /// Whether the calling thread is a worker thread of `pool`.
 pub fn is_worker_of(pool: &Pool) -> bool {
     with_current(|worker| worker.is_some_and(|worker| worker.belongs_to(pool)))

@@ -4,7 +4,8 @@
 //!
 //! **No task is stranded** between a release and a submit. The releaser sets the bit, fences, looks at the queues; the submitter
 //! pushes, fences, looks at the bits. If the releaser's fence comes first, the submitter sees the bit and wakes a thread for it. If
-//! the submitter's comes first, the releaser sees the task and does the same. The fences are in
+//! the submitter's comes first, the releaser sees the task and does the same. A submitter that finds as many processors held as there are CPUs wakes nobody, too: all those holders insert after its
+//! look at the bits, so each of them sees the task when it releases. The fences are in
 //! [`insert`](IdleSet::insert) and [`len_after_push`](IdleSet::len_after_push); `tests/loom_idle_set.rs` holds the model and its canary.
 
 use crate::lease::Lease;

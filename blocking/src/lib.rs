@@ -4,12 +4,12 @@
 //! It knows neither tasks nor I/O; what it needs from above goes through one trait, [`Scheduler`].
 //!
 //! Where to start reading: HANDOFF.md (below), [`record`] (the protocol), then [`lease`], [`worker`], [`pool`], [`monitor`].
-
 //!
 #![doc = include_str!("../HANDOFF.md")]
 #![deny(unsafe_code)]
 
 pub mod admission;
+pub mod bell;
 pub mod idle_set;
 pub mod interrupt;
 pub mod lease;
@@ -63,6 +63,9 @@ mod limits;
 mod parker;
 #[cfg(not(loom))]
 mod spares;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "system calls on a timer")]
+mod timerfd;
 
 #[cfg(not(loom))]
 pub use call::{Blocking, block_in_place, blocking};

@@ -13,9 +13,19 @@ pub(crate) fn threads_left() -> Option<usize> {
     [by_user(), by_group].into_iter().flatten().min()
 }
 
-/// The CPUs that this process may use, by its affinity and its cgroup's quota. Where that cannot be found out, as many as anybody asks for.
+/// The CPUs that the calling thread may run on (sched_getaffinity(2)). A cgroup's quota is no part of it: it limits time, not how many run at once. Where it cannot be found out (more than 1,024 CPUs), as many as
+/// anybody asks for.
 pub(crate) fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(usize::MAX, usize::from)
+    // SAFETY: cpu_set_t is plain data; all-zero is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` outlives the call, and its size is given.
+    let refused = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+    if refused != 0 {
+        return usize::MAX;
+    }
+    // SAFETY: `set` is a whole set.
+    let count = unsafe { libc::CPU_COUNT(&set) };
+    usize::try_from(count).unwrap_or(usize::MAX).max(1)
 }
 
 /// `RLIMIT_NPROC`.

@@ -71,7 +71,7 @@ impl Pool {
             holders: Holders::new(processors),
             spares: Spares::default(),
             searchers: Searchers::default(),
-            doze: Doze::default(),
+            doze: Doze::new(),
             roster: Roster::default(),
             admission,
             interrupts: sync::Mutex::new(Vec::new()),
@@ -147,8 +147,7 @@ impl Pool {
     /// meanwhile: 16 processors on two CPUs took nine times as long for `spawn_many` as two do (ARCHITECTURE.md).
     #[inline]
     fn room_beside(&self, idle: usize) -> usize {
-        let held = self.processors().saturating_sub(idle);
-        self.cpus.saturating_sub(held).min(idle)
+        room(self.processors(), self.cpus, idle)
     }
 
     /// Whether a woken thread would find a processor and a CPU.
@@ -165,7 +164,21 @@ impl Pool {
         }
         if self.is_closing() {
             self.kick(scheduler);
+        } else if self.doze.is_deep() && self.leaves_nothing_to_do(scheduler) {
+            self.doze.call_off(|| self.leaves_nothing_to_do(scheduler));
         }
+    }
+
+    /// Whether nothing runs or waits, and somebody polls. Else the monitor must not sleep without limit.
+    pub(crate) fn is_quiet(&self, scheduler: &dyn Scheduler) -> bool {
+        self.idle.is_full() && scheduler.has_poller() && self.admission.waiting() == 0 && !scheduler.work_waits()
+    }
+
+    /// The same, and that nothing has changed for which a monitor that sleeps without limit would have set itself a time: threads to start or to end, memory to give back.
+    fn leaves_nothing_to_do(&self, scheduler: &dyn Scheduler) -> bool {
+        self.is_quiet(scheduler)
+            && (self.config.reserve()..=self.config.keep()).contains(&self.spares.len())
+            && !scheduler.has_surplus_memory()
     }
 
     /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor, nor behind lent ones that nobody watches.
@@ -322,11 +335,12 @@ impl Pool {
         }
     }
 
-    /// After a processor has left the idle set: a monitor that sleeps without limit must watch again. Asked after every take: whether the set was
+    /// After a processor has left the idle set: a monitor that sleeps without limit must watch it, unless it is back soon. If another one is out, the bell is set already, and to set it anew would put
+    /// that one's watch off: by the fences of the two, a release that this does not see yet sees the take, and leaves the bell on. Asked after every take: whether the set was
     /// full cannot be asked before it, because another processor may come back in between, and the monitor fall asleep.
     #[inline]
     pub(crate) fn rouse(&self, scheduler: &dyn Scheduler) {
-        if self.doze.is_deep_after_take() {
+        if self.doze.is_deep_after_take() && self.idle.len() + 1 == self.processors() && !self.doze.appoint() {
             self.kick(scheduler);
         }
     }
@@ -381,5 +395,26 @@ impl Pool {
     /// The threads that are still in user code, with the task each runs.
     pub fn stuck(&self) -> Vec<crate::threads::StuckThread> {
         self.roster.stuck()
+    }
+}
+
+/// For how many more holders there is a processor and a CPU.
+#[inline]
+fn room(processors: usize, cpus: usize, idle: usize) -> usize {
+    let held = processors.saturating_sub(idle);
+    cpus.saturating_sub(held).min(idle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room;
+
+    #[test]
+    fn there_is_room_for_each_idle_processor_that_has_a_cpu() {
+        let with = |processors, cpus| (0..=processors).map(|idle| room(processors, cpus, idle)).collect::<Vec<_>>();
+        assert_eq!(with(2, 2), [0, 1, 2]);
+        assert_eq!(with(2, 64), [0, 1, 2], "more CPUs than processors change nothing");
+        assert_eq!(with(4, 2), [0, 0, 0, 1, 2], "two are held: no CPU is left");
+        assert_eq!(with(2, usize::MAX), [0, 1, 2]);
     }
 }

@@ -1,7 +1,7 @@
 //! How many wake-ups are in flight?
 //!
 //! A thread counts as a searcher from the moment it is woken until it has found a task or given up. A submit wakes another one only
-//! while there are fewer searchers than idle processors: one more could not run anything.
+//! while there are fewer searchers than idle processors with a CPU: one more could not run anything.
 //!
 //! **No task is left to a searcher that has stopped looking.** A submitter pushes, fences, reads the count, and relies on whom it finds
 //! there. A searcher takes itself out, fences, looks at the queues. If the submitter's fence comes first, the searcher finds the task.

@@ -28,7 +28,7 @@ pub enum Depth {
     Brief,
     /// Long enough to be kicked.
     Nap,
-    /// Until it is kicked.
+    /// Until it is kicked, or a processor is held for long (`bell`).
     Deep,
 }
 
@@ -36,8 +36,8 @@ pub enum Depth {
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kick {
-    /// The monitor dozed: the caller wakes its thread.
-    Wake,
+    /// The monitor dozed, so deeply: the caller wakes its thread.
+    Wake(Depth),
     /// It is up, or about to be woken by another, and will find the kick.
     Noted,
 }
@@ -98,6 +98,12 @@ impl Wakefulness {
     pub fn is_deep_after_take(&self) -> bool {
         // The taker's half of the Dekker pair in the module's text.
         fence(Ordering::SeqCst);
+        self.is_deep()
+    }
+
+    /// Whether the monitor sleeps without limit. A hint.
+    #[inline]
+    pub fn is_deep(&self) -> bool {
         self.0.load(Ordering::Relaxed) == DEEP
     }
 
@@ -105,7 +111,8 @@ impl Wakefulness {
     pub fn kick(&self) -> Kick {
         // Release: pairs with the Acquire in `wake_up`. A swap, so that of several kickers one wakes the thread.
         match self.0.swap(KICKED, Ordering::AcqRel) {
-            NAPPING | DEEP => Kick::Wake,
+            NAPPING => Kick::Wake(Depth::Nap),
+            DEEP => Kick::Wake(Depth::Deep),
             _ => Kick::Noted,
         }
     }

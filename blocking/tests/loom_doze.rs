@@ -96,7 +96,8 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
     }
     fn kick(&self) -> Kick {
         match self.0.swap(KICKED, Ordering::AcqRel) {
-            NAPPING | DEEP => Kick::Wake,
+            NAPPING => Kick::Wake(Depth::Nap),
+            DEEP => Kick::Wake(Depth::Deep),
             _ => Kick::Noted,
         }
     }
@@ -116,7 +117,7 @@ fn nap_against_submit<W: Word>() {
                 task.store(true, Ordering::Relaxed);
                 // As in `IdleSet::len_after_push`, which the submitter asks first; the caller has its light fence here, the monitor its heavy one after `settle_down`.
                 fence(Ordering::SeqCst);
-                word.is_dozing() && word.kick() == Kick::Wake
+                word.is_dozing() && matches!(word.kick(), Kick::Wake(_))
             }
         });
         let (word, task) = &*shared;
@@ -149,7 +150,7 @@ fn kick_against_two_rounds<W: Word>() {
             move || {
                 let (word, starved) = &*shared;
                 starved.store(true, Ordering::Relaxed);
-                word.kick() == Kick::Wake
+                matches!(word.kick(), Kick::Wake(_))
             }
         });
         let (word, starved) = &*shared;
@@ -195,7 +196,7 @@ fn kick_races_kick() {
             move || word.kick()
         });
         let kicks = [word.kick(), other.join().expect("the other kicker")];
-        assert_eq!(kicks.iter().filter(|kick| **kick == Kick::Wake).count(), 1, "{kicks:?}");
+        assert_eq!(kicks.iter().filter(|kick| **kick == Kick::Wake(Depth::Deep)).count(), 1, "{kicks:?}");
         assert!(word.wake_up());
     });
 }
@@ -223,7 +224,7 @@ fn deep_doze_against_taker<W: Word>(ask: Ask) {
                 let (word, idle) = &*shared;
                 let asked = ask == Ask::Never || idle.is_full();
                 let _held = idle.take(0).expect("nobody else takes it");
-                asked && word.is_deep_after_take() && word.kick() == Kick::Wake
+                asked && word.is_deep_after_take() && matches!(word.kick(), Kick::Wake(_))
             }
         });
         let (word, idle) = &*shared;

@@ -8,7 +8,7 @@ use std::io;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct Shared {
     registry: Registry,
     pub(crate) driver: Box<dyn Driver>,
     poll_attempts: AtomicU64,
-    _memory: depot::InUse,
+    memory: Mutex<Option<depot::InUse>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -98,7 +98,7 @@ impl Shared {
             registry: Registry::new(processors),
             driver,
             poll_attempts: AtomicU64::new(0),
-            _memory: depot::InUse::new(),
+            memory: Mutex::new(Some(depot::InUse::new())),
         });
         let scheduler: Arc<dyn Scheduler> = Arc::clone(&shared) as _;
         monitor::start(&pool, &scheduler)?;
@@ -353,7 +353,12 @@ impl Scheduler for Shared {
         let me = self.me.upgrade().expect("the monitor, which calls this, keeps the runtime alive");
         // Destructors of futures find the runtime around them, as on a worker thread.
         self.driver.within(&me, &mut || self.cancel_queued());
-        self.registry.len() == 0
+        if self.registry.len() > 0 {
+            return false;
+        }
+        // The monitor is about to end, and a handle may keep the rest.
+        drop(self.memory.lock().unwrap_or_else(PoisonError::into_inner).take());
+        true
     }
 }
 

@@ -29,7 +29,7 @@ impl Monitor {
             self.pool.doze.settle_down(Depth::Nap);
             if self.pool.roster.alive() > 0 || !drained {
                 let now = Instant::now();
-                self.pool.doze.sleep(Some(now + self.interrupts.shortened(sleep, now)));
+                self.pool.doze.sleep(now + self.interrupts.shortened(sleep, now));
             }
             sleep = if self.pool.doze.wake_up() { SHORTEST_CLOSING_SLEEP } else { (sleep * 2).min(LONGEST_CLOSING_SLEEP) };
         }

@@ -85,6 +85,11 @@ impl Rhythm {
         self.wary = WARY_AFTER_STALL;
     }
 
+    /// A sleep without limit has ended because a processor was held for long.
+    pub(super) fn roused(&mut self) {
+        self.sleep = SHORTEST;
+    }
+
     /// Whether a thread was held up lately.
     pub(super) fn is_wary(&self) -> bool {
         self.wary > 0

@@ -60,30 +60,29 @@ impl Monitor {
         match depth {
             Depth::Deep if self.may_sleep_deeply() => {
                 let since = Instant::now();
-                self.pool.doze.sleep(self.next_errand(since));
+                self.pool.doze.sleep_deeply(self.next_errand(since));
                 slept_deeply = Some(since.elapsed());
             }
             Depth::Deep => {}
-            Depth::Nap => self.pool.doze.sleep(Some(Instant::now() + self.shortened(sleep))),
-            Depth::Brief => self.pool.doze.sleep(Some(Instant::now() + sleep)),
+            Depth::Nap => self.pool.doze.sleep(Instant::now() + self.shortened(sleep)),
+            Depth::Brief => self.pool.doze.sleep(Instant::now() + sleep),
         }
         if self.pool.doze.wake_up() {
             self.rhythm.kicked();
             if let Some(slept) = slept_deeply {
                 self.rhythm.slept_deeply(slept);
             }
+        } else if slept_deeply.is_some() && !self.pool.idle.is_full() {
+            self.rhythm.roused();
         }
     }
 
     fn may_sleep_deeply(&self) -> bool {
         self.rhythm.is_ready_for_deep_sleep()
-            && self.pool.idle.is_full()
+            && self.pool.is_quiet(&*self.scheduler)
             && !self.supply.is_short()
             && !self.stalls.are_pending()
-            && self.pool.admission.waiting() == 0
-            && !self.scheduler.work_waits()
             && !self.pool.is_closing()
-            && self.scheduler.has_poller()
     }
 
     /// The second look before a nap: who came since the round found the monitor awake and did not kick it.

@@ -5,13 +5,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use handover_blocking::current;
 
 use crate::task::memory::{CLASSES, Magazine, magazine_bytes};
 
 /// So many bytes of each size stay for good: five thousand tasks of two hundred bytes.
 const ALWAYS_KEPT: usize = 1 << 20;
-/// All sizes together keep no more than this beyond it: 250,000 such tasks.
+/// No more is kept for a burst once all sizes together have so many bytes: 250,000 such tasks.
 const MOST: usize = 64 << 20;
+/// What was not needed for so long is given back.
+const NEEDED_WITHIN: Duration = Duration::from_millis(900);
 /// One [`trim`] gives back so many magazines at most, about 100 us of the monitor's time.
 const TRIMMED_AT_ONCE: usize = 32;
 
@@ -25,17 +30,17 @@ struct Shelf {
 #[derive(Default)]
 struct Stock {
     magazines: Vec<Magazine>,
-    /// The fewest that there were since the last trim.
+    /// The fewest that there were since the last trim that went through.
     fewest: usize,
 }
 
 impl Stock {
-    /// Up to `limit` of those that nobody needed; if that are all of them, what is needed is observed anew from here.
+    /// Up to `limit` of those that nobody needed.
     fn take_unused(&mut self, kept: usize, limit: usize) -> Vec<Magazine> {
         let unused = self.fewest.min(self.magazines.len().saturating_sub(kept));
         let taken = unused.min(limit);
         let rest = self.magazines.split_off(self.magazines.len() - taken);
-        self.fewest = if taken == limit { self.fewest - taken } else { self.magazines.len() };
+        self.fewest -= taken;
         rest
     }
 }
@@ -45,6 +50,8 @@ static SHELVES: [Shelf; CLASSES] = [const { Shelf::new() }; CLASSES];
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 /// Runtimes that are there to [`trim`].
 static RUNTIMES: AtomicUsize = AtomicUsize::new(0);
+/// When the last trim went through, of whichever runtime; none while one goes on bit by bit.
+static TRIMMED: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// How many magazines of `class` stay for good.
 fn always_kept(class: usize) -> usize {
@@ -73,8 +80,13 @@ impl Shelf {
 
 /// Takes a full magazine in, or frees it if there are enough.
 pub(super) fn put(class: usize, full: Magazine) {
+    // A worker thread's processor comes back to the idle set, and that tells the monitor; of what others leave here it would not hear.
+    put_for(class, full, current::is_worker() && has_room_for_a_burst());
+}
+
+fn put_for(class: usize, full: Magazine, is_burst: bool) {
     let refused = SHELVES[class].with(class, |stock| {
-        if stock.magazines.len() < always_kept(class) || has_room_for_a_burst() {
+        if stock.magazines.len() < always_kept(class) || is_burst {
             stock.magazines.push(full);
             None
         } else {
@@ -103,8 +115,19 @@ pub(crate) fn has_surplus() -> bool {
     SHELVES.iter().enumerate().any(|(class, shelf)| shelf.len.load(Ordering::Relaxed) > always_kept(class))
 }
 
-/// Gives back some of what was not needed since it last returned false; true if there is more. To be called about once a second.
+/// Gives back some of what was not needed since a trim last went through; true if there is more. To be called about once a second by each runtime.
 pub(crate) fn trim() -> bool {
+    let mut trimmed = TRIMMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if trimmed.is_some_and(|last| last.elapsed() < NEEDED_WITHIN) {
+        return false;
+    }
+    let goes_on = trim_some();
+    *trimmed = (!goes_on).then(Instant::now);
+    goes_on
+}
+
+/// True if it stopped halfway. If not, what is needed is observed anew from here.
+fn trim_some() -> bool {
     let mut left = TRIMMED_AT_ONCE;
     for (class, shelf) in SHELVES.iter().enumerate() {
         if shelf.len.load(Ordering::Relaxed) > always_kept(class) {
@@ -113,7 +136,13 @@ pub(crate) fn trim() -> bool {
             unused.into_iter().for_each(|magazine| magazine.free(class));
         }
     }
-    left == 0
+    if left == 0 {
+        return true;
+    }
+    for (class, shelf) in SHELVES.iter().enumerate().filter(|(_, shelf)| shelf.len.load(Ordering::Relaxed) > 0) {
+        shelf.with(class, |stock| stock.fewest = stock.magazines.len());
+    }
+    false
 }
 
 /// A runtime, as far as memory is concerned. With the last one goes what it would have trimmed.
@@ -134,7 +163,7 @@ impl Drop for InUse {
         }
         for (class, shelf) in SHELVES.iter().enumerate() {
             let surplus = shelf.with(class, |stock| {
-                stock.fewest = usize::MAX;
+                stock.fewest = stock.magazines.len();
                 stock.take_unused(always_kept(class), usize::MAX)
             });
             surplus.into_iter().for_each(|magazine| magazine.free(class));
@@ -143,59 +172,43 @@ impl Drop for InUse {
 }
 
 #[cfg(test)]
-#[allow(unsafe_code, reason = "memory is released by hand")]
 mod tests {
     use super::*;
-    use crate::task::memory;
 
     fn stock(magazines: usize, fewest: usize) -> Stock {
         Stock { magazines: (0..magazines).map(|_| Magazine::default()).collect(), fewest }
     }
 
     #[test]
-    fn what_was_needed_stays() {
-        let mut stock = stock(100, 30);
-        assert_eq!(stock.take_unused(10, 1000).len(), 30, "seventy were in use at once");
-        assert_eq!(stock.magazines.len(), 70);
-        assert_eq!(stock.take_unused(10, 1000).len(), 60, "none was needed since, and ten stay for good");
-        assert_eq!(stock.take_unused(10, 1000).len(), 0);
+    fn what_was_needed_or_stays_for_good_is_not_taken() {
+        assert_eq!(stock(100, 30).take_unused(10, 1000).len(), 30, "seventy were in use at once");
+        assert_eq!(stock(100, 95).take_unused(10, 1000).len(), 90, "ten stay for good");
+        assert_eq!(stock(5, 5).take_unused(10, 1000).len(), 0);
+        assert_eq!(stock(100, 0).take_unused(10, 1000).len(), 0, "all of it has just come");
     }
 
     #[test]
     fn a_limit_leaves_the_rest_for_the_next_time() {
         let mut stock = stock(100, 50);
-        assert_eq!(stock.take_unused(10, 20).len(), 20);
-        assert_eq!(stock.take_unused(10, 20).len(), 20);
-        assert_eq!(stock.take_unused(10, 20).len(), 10, "fifty in all");
-        assert_eq!(stock.take_unused(10, 20).len(), 20, "and what was not needed since");
+        assert_eq!([20; 4].map(|limit| stock.take_unused(10, limit).len()), [20, 20, 10, 0], "fifty in all");
     }
 
     #[test]
-    fn what_comes_back_during_a_burst_is_not_taken_for_unused() {
-        let mut stock = stock(0, 0);
-        stock.magazines.extend((0..100).map(|_| Magazine::default()));
-        assert_eq!(stock.take_unused(10, 1000).len(), 0, "it has just come");
-    }
-
-    #[test]
-    fn a_burst_goes_back_to_the_allocator_when_it_is_over() {
+    fn a_burst_is_kept_up_to_a_bound_and_goes_back_when_it_is_over() {
         let runtime = InUse::new();
-        let layout = std::alloc::Layout::from_size_align(496, 8).expect("a layout");
         let class = CLASSES - 2;
-        let kept = |what: &str| {
-            let len = SHELVES[class].len.load(Ordering::Relaxed);
-            assert!(len >= always_kept(class), "{what}: {len} magazines");
-            len
-        };
-        let blocks: Vec<_> = (0..20_000).map(|_| memory::allocate(layout)).collect();
-        // SAFETY: allocated above with this layout, and not used any more.
-        blocks.into_iter().for_each(|block| unsafe { memory::release(block, layout) });
-        assert!(kept("after the burst") > 4 * always_kept(class));
-        while trim() {}
-        assert!(kept("what was needed just now") > 4 * always_kept(class));
-        while trim() {}
-        assert_eq!(kept("what nobody needed"), always_kept(class));
-        assert!(!has_surplus());
+        let of_class = || SHELVES[class].len.load(Ordering::Relaxed);
+        let (most, more) = (MOST / magazine_bytes(class), 100);
+        for _ in 0..most + more {
+            put_for(class, Magazine::filled(class), has_room_for_a_burst());
+        }
+        assert!((most / 2..=most + always_kept(class)).contains(&of_class()), "{} of {most} magazines", of_class());
+        while trim_some() {}
+        assert!(of_class() > most / 2, "it was needed just now");
+        while trim_some() {}
+        assert_eq!(of_class(), always_kept(class), "nobody needed it");
+        put_for(class, Magazine::filled(class), false);
+        assert_eq!(of_class(), always_kept(class));
         drop(runtime);
     }
 }

@@ -69,6 +69,17 @@ impl Magazine {
         Some(first.cast())
     }
 
+    /// A full one.
+    #[cfg(test)]
+    pub(super) fn filled(class: usize) -> Self {
+        let mut magazine = Self::default();
+        while !magazine.is_full() {
+            // SAFETY: a new block of this class, given away.
+            unsafe { magazine.push(allocate_new(layout_of(class))) };
+        }
+        magazine
+    }
+
     /// Gives all blocks back to the allocator.
     pub(super) fn free(mut self, class: usize) {
         let block = layout_of(class);
