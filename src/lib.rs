@@ -17,6 +17,7 @@
 //!
 //! - [`blocking`] declares a call that may block; [`block_in_place`] is its sync form, for anywhere; [`spawn_blocking`] makes it a task of its own;
 //!   [`cancellable`] makes it end early when its task is aborted.
+//! - [`syscall!`] makes a system call that nobody has wrapped; [`syscall`](mod@syscall) has its errors.
 //! - [`spawn`], [`task`], [`time`], [`net`], [`fs`] mean what they mean in tokio, with the I/O traits of `futures`.
 //! - A task that blocks *without* declaring it does not stop the others either: the monitor notices, hands its processor to another thread, and says so in a `warn!`.
 
@@ -30,6 +31,7 @@ mod metrics;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod runtime;
+pub mod syscall;
 pub mod task;
 #[cfg(feature = "time")]
 pub mod time;
@@ -40,4 +42,6 @@ pub use handover_blocking::{Blocking, Hint, block_in_place, blocking};
 pub use handover_macros::{main, test};
 pub use metrics::RuntimeMetrics;
 pub use runtime::block_on;
+#[doc(inline)]
+pub use syscall::{raw_syscall, syscall};
 pub use task::{cancellable, spawn, spawn_blocking, yield_now};

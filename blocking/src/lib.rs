@@ -44,6 +44,9 @@ pub mod scheduler;
 #[cfg(not(loom))]
 pub mod stall;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "system calls by number, for users")]
+pub mod sys;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
 pub mod threads;
 #[cfg(not(loom))]
