@@ -45,10 +45,12 @@ impl Errno {
     /// What a system call's answer means: a value, or, from -4095 to -1, an error.
     #[inline(always)]
     pub(super) fn check(answer: usize) -> Result<usize, Self> {
-        match i32::try_from((answer as isize).wrapping_neg()).ok().and_then(Self::new) {
-            None => Ok(answer),
-            Some(errno) => Err(errno),
+        let negated = answer.wrapping_neg();
+        if negated > LARGEST as usize {
+            return Ok(answer);
         }
+        // An answer of zero is no error number.
+        Self::new(negated as i32).map_or(Ok(answer), Err)
     }
 
     /// The number.

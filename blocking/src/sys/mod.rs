@@ -33,7 +33,7 @@ pub unsafe fn declared_call(number: libc::c_long, arguments: impl Arguments) -> 
     // Turned into words here, so that the call carries six of them and nothing of the caller's types.
     let words = arguments.words();
     // SAFETY: the caller answers for the call, and the words are its arguments.
-    block_in_place(|| Errno::check(unsafe { kernel_entry::enter(number, words) }))
+    block_in_place(move || Errno::check(unsafe { kernel_entry::enter(number, words) }))
 }
 
 /// What [`raw_syscall!`](crate::raw_syscall!) expands to: the system call `number`, and nothing else.
