@@ -16,7 +16,7 @@ use watchdog::Watchdog;
 
 const NEVER: Duration = Duration::from_secs(20);
 
-/// Cargo.toml, through openat(2) relative to the working directory.
+/// A file, through openat(2) relative to the working directory.
 fn open_here(name: &std::ffi::CStr) -> Result<File, Errno> {
     // SAFETY: `name` outlives the call.
     let fd = unsafe { syscall!(libc::SYS_openat, libc::AT_FDCWD, name, libc::O_RDONLY | libc::O_CLOEXEC) }?;
@@ -114,21 +114,25 @@ fn a_raw_call_in_a_declared_closure_is_a_declared_call() {
     assert_eq!(block_on(task).unwrap(), Ok(std::process::id() as usize));
 }
 
-/// Given one processor, and a task in read(2) of a pipe that only the task behind it fills; then that one runs, and the read answers.
+/// Given one processor, and a task in read(2) of a pipe that only the task behind it fills; then that one runs, sees the call declared, and the read answers.
 #[test]
-fn a_read_of_an_empty_pipe_holds_up_nobody() {
+fn a_read_of_an_empty_pipe_is_declared_and_holds_up_nobody() {
     let runtime = Builder::new().processors(1).build().unwrap();
     let _watchdog = Watchdog::start(NEVER, "a read of an empty pipe", Some(runtime.metrics()));
-    let reading = runtime.spawn(async {
+    let metrics = runtime.metrics();
+    let reading = runtime.spawn(async move {
         let (reader, mut writer) = io::pipe().unwrap();
-        // Behind this task on the only processor.
-        let writing = handover::spawn(async move { writer.write_all(b"seven").unwrap() });
+        // Behind this task on the only processor. Undeclared calls are no calls to the metrics.
+        let writing = handover::spawn(async move {
+            let calls_out = metrics.calls_out();
+            writer.write_all(b"seven").unwrap();
+            calls_out
+        });
         let mut bytes = [0u8; 16];
         // SAFETY: read(2) writes at most as many bytes as `bytes` has.
         let read = unsafe { syscall!(libc::SYS_read, reader.as_fd(), bytes.as_mut_ptr(), bytes.len()) }.unwrap();
-        writing.await.unwrap();
-        bytes[..read].to_vec()
+        (bytes[..read].to_vec(), writing.await.unwrap())
     });
-    assert_eq!(block_on(reading).unwrap(), b"seven");
+    assert_eq!(block_on(reading).unwrap(), (b"seven".to_vec(), 1));
     assert_eq!(runtime.metrics().calls_out(), 0);
 }
