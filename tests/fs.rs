@@ -116,6 +116,22 @@ async fn length_and_metadata_and_the_disk() -> io::Result<()> {
 }
 
 #[handover::test]
+async fn reads_and_writes_at_a_place_leave_the_position_alone() -> io::Result<()> {
+    let path = fresh("position");
+    fs::write(&path, "0123456789").await?;
+    let mut file = File::options().read(true).write(true).open(&path).await?;
+    let mut pair = [0; 2];
+    file.read_exact(&mut pair).await?;
+    file.read_exact_at(&mut pair, 6).await?;
+    assert_eq!(&pair, b"67");
+    assert_eq!(file.write_at(b"x", 9).await?, 1);
+    file.read_exact(&mut pair).await?;
+    assert_eq!(&pair, b"23");
+    assert_eq!(fs::read(&path).await?, b"012345678x");
+    Ok(())
+}
+
+#[handover::test]
 async fn reads_and_writes_at_a_place_end_where_the_file_ends() -> io::Result<()> {
     let path = fresh("places");
     fs::write(&path, "0123456789").await?;

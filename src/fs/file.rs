@@ -1,17 +1,15 @@
 //! What can be done with an open file?
 
+use super::OpenOptions;
+use super::file_io::uninterrupted;
 use super::path_error::named;
-use crate::wiring::inline;
-use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 use std::fmt;
-use std::fs::Metadata;
+use std::fs::{FileTimes, Metadata, Permissions};
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 /// An open file, closed on drop.
 ///
@@ -19,8 +17,12 @@ use std::task::{Context, Poll};
 /// [`write_at`](Self::write_at) leave the position alone and so can be used from many tasks at once. Nothing is
 /// buffered: many small reads are many system calls, and `futures::io::BufReader` is there for these.
 ///
-/// Everything is one system call (or a short row of them) within one poll, and so cancel-safe. A call that a signal
-/// interrupted is made again: `EINTR` is never seen.
+/// A call that a signal interrupted is made again: `EINTR` is never seen.
+///
+/// # Cancel safety
+///
+/// Each method is a system call, or a short row of them, within one poll: a dropped future has made all of it or has not begun. What `futures::io`
+/// builds of several calls, as `write_all`, may have made some of them.
 ///
 /// # Examples
 ///
@@ -76,7 +78,27 @@ impl File {
         crate::blocking(move || named("create", path.as_ref(), std::fs::File::create(path.as_ref())).map(Self::from))
     }
 
-    /// Takes over a file that was opened otherwise, for example by [`std::fs::OpenOptions`].
+    /// Makes a file that is not there yet, for reading and writing.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2), with the path in the message: [`AlreadyExists`](io::ErrorKind::AlreadyExists) if anything has the name, even a
+    /// symbolic link to nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has created the file or has not begun.
+    #[track_caller]
+    pub fn create_new(path: impl AsRef<Path>) -> impl Future<Output = io::Result<Self>> {
+        crate::blocking(move || named("create", path.as_ref(), std::fs::File::create_new(path.as_ref())).map(Self::from))
+    }
+
+    /// [`OpenOptions::new`], for all other ways of opening a file.
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
+    /// Takes over a file that was opened otherwise, for example by a library.
     ///
     /// It should be a regular file or a device: on a pipe or a terminal each call is a blocking one.
     pub fn from_std(std: std::fs::File) -> Self {
@@ -89,7 +111,7 @@ impl File {
     }
 
     #[inline]
-    fn std(&self) -> &std::fs::File {
+    pub(super) fn std(&self) -> &std::fs::File {
         self.std.as_ref().expect("a `File` holds its file until it is dropped")
     }
 
@@ -177,6 +199,42 @@ impl File {
     pub fn set_len(&self, length: u64) -> impl Future<Output = io::Result<()>> {
         crate::blocking(move || self.std().set_len(length))
     }
+
+    /// Sets who may read, write and execute. Who has the file open keeps what he has. See fchmod(2).
+    ///
+    /// # Errors
+    ///
+    /// Those of fchmod(2).
+    #[track_caller]
+    pub fn set_permissions(&self, permissions: Permissions) -> impl Future<Output = io::Result<()>> {
+        crate::blocking(move || self.std().set_permissions(permissions))
+    }
+
+    /// Sets when it was last read and written. See futimens(3).
+    ///
+    /// # Errors
+    ///
+    /// Those of futimens(3).
+    #[track_caller]
+    pub fn set_times(&self, times: FileTimes) -> impl Future<Output = io::Result<()>> {
+        crate::blocking(move || self.std().set_times(times))
+    }
+
+    /// A second descriptor of the same open file: both share one position. See `F_DUPFD_CLOEXEC` in fcntl(2).
+    ///
+    /// Tasks that want to read one file, each at a place of its own, share it in an `Arc` and use [`read_at`](Self::read_at).
+    ///
+    /// # Errors
+    ///
+    /// Those of fcntl(2): too many files are open.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has made (and then closed) the descriptor, or has not begun.
+    #[track_caller]
+    pub fn try_clone(&self) -> impl Future<Output = io::Result<Self>> {
+        crate::blocking(|| self.std().try_clone().map(Self::from))
+    }
 }
 
 impl Drop for File {
@@ -189,95 +247,33 @@ impl Drop for File {
     }
 }
 
-// Inlined into the user's loop, for the reason that `blocking` is: every frame between it and the system call costs 10 ns.
-impl AsyncRead for &File {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        inline(cx, || uninterrupted(|| self.std().read(buffer)))
-    }
-
-    #[inline]
-    fn poll_read_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        inline(cx, || uninterrupted(|| self.std().read_vectored(buffers)))
-    }
-}
-
-impl AsyncWrite for &File {
-    #[inline]
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        inline(cx, || uninterrupted(|| self.std().write(buffer)))
-    }
-
-    #[inline]
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        inline(cx, || uninterrupted(|| self.std().write_vectored(buffers)))
-    }
-
-    /// Ready at once: the kernel has every byte of a finished write.
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Ready at once; the file is closed when it is dropped.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncSeek for &File {
-    /// A blocking call too: lseek(2) waits for a read or write of the same file description.
-    fn poll_seek(self: Pin<&mut Self>, cx: &mut Context<'_>, to: SeekFrom) -> Poll<io::Result<u64>> {
-        inline(cx, || self.std().seek(to))
-    }
-}
-
-impl AsyncRead for File {
-    #[inline]
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-
-    #[inline]
-    fn poll_read_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
-    }
-}
-
-impl AsyncWrite for File {
-    #[inline]
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buffer)
-    }
-
-    #[inline]
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut &*self).poll_close(cx)
-    }
-}
-
-impl AsyncSeek for File {
-    fn poll_seek(self: Pin<&mut Self>, cx: &mut Context<'_>, to: SeekFrom) -> Poll<io::Result<u64>> {
-        Pin::new(&mut &*self).poll_seek(cx, to)
-    }
-}
-
 impl From<std::fs::File> for File {
     fn from(std: std::fs::File) -> Self {
         Self::from_std(std)
     }
 }
 
+impl From<File> for std::fs::File {
+    fn from(file: File) -> Self {
+        file.into_std()
+    }
+}
+
+impl From<OwnedFd> for File {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self::from_std(descriptor.into())
+    }
+}
+
 impl From<File> for OwnedFd {
     fn from(file: File) -> Self {
         file.into_std().into()
+    }
+}
+
+impl IntoRawFd for File {
+    fn into_raw_fd(self) -> RawFd {
+        self.into_std().into_raw_fd()
     }
 }
 
@@ -296,16 +292,5 @@ impl AsRawFd for File {
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("File").field(&self.std).finish()
-    }
-}
-
-/// Makes the call again for as long as a signal interrupts it; see signal(7).
-#[inline]
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }

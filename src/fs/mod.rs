@@ -5,10 +5,10 @@
 //! things follow that are worth knowing:
 //!
 //! - Each operation runs within one poll. It has happened, all of it, or it has not begun: every function here is
-//!   cancel-safe.
+//!   cancel-safe. A future that is dropped before its first poll did nothing.
 //! - A [`File`] has no buffer of its own. When a write has ended, the kernel has the bytes; there is nothing to flush.
 //!
-//! A function that takes a path names it in its error:
+//! A function that takes a path names it in its error, one that takes two names both:
 //!
 //! ```
 //! # #[handover::main]
@@ -16,15 +16,30 @@
 //! let error = handover::fs::read("no/such/file").await.unwrap_err();
 //! assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
 //! assert!(error.to_string().starts_with("cannot read `no/such/file`: "));
+//!
+//! let error = handover::fs::rename("no/such/file", "here").await.unwrap_err();
+//! assert!(error.to_string().starts_with("cannot rename `no/such/file` to `here`: "));
 //! # }
 //! ```
 
+mod attributes;
+mod directory;
 mod file;
+mod file_io;
+mod names;
+mod open_options;
 mod path_error;
+mod read_dir;
 
+pub use attributes::{metadata, set_permissions, symlink_metadata, try_exists};
+pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;
+pub use names::{canonicalize, hard_link, read_link, remove_file, rename, symlink};
+pub use open_options::OpenOptions;
+pub use read_dir::{DirEntry, ReadDir, read_dir};
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
-use path_error::named;
+use path_error::{named, named_both};
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -107,4 +122,37 @@ pub fn read_to_string(path: impl AsRef<Path>) -> impl Future<Output = io::Result
 #[track_caller]
 pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> impl Future<Output = io::Result<()>> {
     crate::blocking(move || named("write", path.as_ref(), std::fs::write(path.as_ref(), contents.as_ref())))
+}
+
+/// Copies the content and the permissions of the file `from` to `to`, which is made if it is not there and emptied if it is. Says how many bytes it copied.
+///
+/// The kernel moves the bytes where it can; see copy_file_range(2).
+///
+/// # Examples
+///
+/// ```
+/// use handover::fs;
+///
+/// # #[handover::main]
+/// # async fn main() -> std::io::Result<()> {
+/// let copy = std::env::temp_dir().join(format!("handover-doc-copy-{}", std::process::id()));
+/// let count = fs::copy("Cargo.toml", &copy).await?;
+/// assert_eq!(count, fs::metadata("Cargo.toml").await?.len());
+/// fs::remove_file(&copy).await
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Those of [`std::fs::copy`], with both paths in the message. After an error `to` may hold a part of `from`.
+///
+/// # Cancel safety
+///
+/// A dropped future has copied all of the file or has not begun.
+#[track_caller]
+pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output = io::Result<u64>> {
+    crate::blocking(move || {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        named_both("copy", from, "to", to, std::fs::copy(from, to))
+    })
 }
