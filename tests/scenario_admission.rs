@@ -88,6 +88,17 @@ fn ten_thousand_calls_that_nobody_predicted_share_64_threads() {
 /// Given a cap of 2 and as many reads of empty pipes; when their writers wait for admission; then one is let in each second until all are through.
 #[test]
 fn readers_whose_writers_wait_for_admission_are_not_stuck_for_ever() {
+    readers_then_writers(Duration::ZERO);
+}
+
+/// The same, with the time for the monitor to fall asleep without limit before the writers come: who takes a processor does not wake it then.
+#[test]
+fn they_are_not_while_the_monitor_sleeps() {
+    readers_then_writers(Duration::from_millis(80));
+}
+
+/// The writers come `later`.
+fn readers_then_writers(later: Duration) {
     let (runtime, _watchdog) = runtime(2, 2);
     let reading = Latch::default();
     let began = Instant::now();
@@ -108,6 +119,7 @@ fn readers_whose_writers_wait_for_admission_are_not_stuck_for_ever() {
         })
         .unzip();
     assert!(reading.wait_for(2, NEVER), "{} reads", reading.steps());
+    thread::sleep(later);
     let writers: Vec<_> =
         writers.into_iter().map(|write| runtime.spawn(async move { handover::blocking(write).hint(Hint::Long).await.unwrap() })).collect();
     for reader in readers {

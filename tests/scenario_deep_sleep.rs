@@ -7,18 +7,19 @@
 
 #[path = "support/latch.rs"]
 mod latch;
+#[path = "support/long_calls.rs"]
+mod long_calls;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
-use std::io::{Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use handover::Hint;
 use handover::runtime::{Builder, Runtime};
 use handover::time::sleep;
 use latch::Latch;
+use long_calls::long_calls;
 use watchdog::Watchdog;
 
 const NEVER: Duration = Duration::from_secs(20);
@@ -31,61 +32,13 @@ fn start(builder: Builder) -> (Runtime, Watchdog) {
     (runtime, watchdog)
 }
 
-/// A long call for each of `count` tasks, that is out until `release`.
-fn calls(runtime: &Runtime, count: u64, release: &Latch) -> Vec<handover::task::JoinHandle<()>> {
-    let out = Latch::default();
-    let calls = (0..count)
-        .map(|_| {
-            let (out, release) = (out.clone(), release.clone());
-            runtime.spawn(async move {
-                let call = || {
-                    out.step();
-                    assert!(release.wait_for(1, NEVER));
-                };
-                handover::blocking(call).hint(Hint::Long).await;
-            })
-        })
-        .collect();
-    assert!(out.wait_for(count, NEVER), "{} calls are out; {:?}", out.steps(), runtime.metrics());
-    calls
-}
-
-/// Given as many reads of empty pipes as there may be calls; when their writers come and wait for admission; then one is let in all the same.
-#[test]
-fn calls_that_wait_for_each_other_are_let_in() {
-    let (runtime, _watchdog) = start(Builder::new().processors(2).max_blocking_threads(2));
-    let reading = Latch::default();
-    let (readers, writers): (Vec<_>, Vec<_>) = (0..2)
-        .map(|_| {
-            let (mut from, mut to) = std::io::pipe().unwrap();
-            let reading = reading.clone();
-            let reader = runtime.spawn(async move {
-                let mut byte = [0];
-                let call = || {
-                    reading.step();
-                    from.read_exact(&mut byte)
-                };
-                handover::blocking(call).hint(Hint::Long).await.unwrap();
-                byte[0]
-            });
-            (reader, move || to.write_all(b"!"))
-        })
-        .unzip();
-    assert!(reading.wait_for(2, NEVER), "{} reads", reading.steps());
-    thread::sleep(FALLING_ASLEEP);
-    let writers: Vec<_> =
-        writers.into_iter().map(|write| runtime.spawn(async move { handover::blocking(write).hint(Hint::Long).await.unwrap() })).collect();
-    readers.into_iter().for_each(|reader| assert_eq!(block_on(reader).unwrap(), b'!'));
-    writers.into_iter().for_each(|writer| block_on(writer).unwrap());
-}
-
 /// Given one processor, whose poller takes it for a long call; when a thread that is no worker arms a timer; then that fires.
 #[test]
 fn somebody_polls_while_the_poller_is_in_a_call() {
     let (runtime, _watchdog) = start(Builder::new().processors(1));
     let release = Latch::default();
     thread::sleep(FALLING_ASLEEP);
-    let calls = calls(&runtime, 1, &release);
+    let calls = long_calls(&runtime, 1, &release, NEVER);
     thread::sleep(FALLING_ASLEEP);
     let _entered = runtime.enter();
     let began = Instant::now();
@@ -102,7 +55,7 @@ fn threads_that_come_back_one_by_one_end() {
     let (runtime, _watchdog) = start(Builder::new().processors(2).thread_keep_alive(Duration::from_millis(200)));
     let baseline = runtime.metrics().threads();
     let releases: Vec<_> = (0..CALLS).map(|_| Latch::default()).collect();
-    let calls: Vec<_> = releases.iter().flat_map(|release| calls(&runtime, 1, release)).collect();
+    let calls: Vec<_> = releases.iter().flat_map(|release| long_calls(&runtime, 1, release, NEVER)).collect();
     thread::sleep(FALLING_ASLEEP);
     for (release, call) in releases.iter().zip(calls) {
         release.step();

@@ -4,15 +4,17 @@
 
 #[path = "support/latch.rs"]
 mod latch;
+#[path = "support/long_calls.rs"]
+mod long_calls;
 #[path = "support/watchdog.rs"]
 mod watchdog;
 
 use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
-use handover::Hint;
 use handover::runtime::{Builder, Runtime};
 use latch::Latch;
+use long_calls::long_calls;
 use watchdog::Watchdog;
 
 const NEVER: Duration = Duration::from_secs(30);
@@ -27,20 +29,8 @@ fn resident() -> usize {
 }
 
 fn storm(runtime: &Runtime) {
-    let (out, release) = (Latch::default(), Latch::default());
-    let calls: Vec<_> = (0..CALLS)
-        .map(|_| {
-            let (out, release) = (out.clone(), release.clone());
-            runtime.spawn(async move {
-                let call = || {
-                    out.step();
-                    assert!(release.wait_for(1, NEVER));
-                };
-                handover::blocking(call).hint(Hint::Long).await;
-            })
-        })
-        .collect();
-    assert!(out.wait_for(CALLS, NEVER), "{} calls are out; {:?}", out.steps(), runtime.metrics());
+    let release = Latch::default();
+    let calls = long_calls(runtime, CALLS, &release, NEVER);
     assert!(runtime.metrics().threads() as u64 >= CALLS, "{:?}", runtime.metrics());
     release.step();
     calls.into_iter().for_each(|call| block_on(call).unwrap());

@@ -150,9 +150,14 @@ impl Pool {
         room(self.processors(), self.cpus, idle)
     }
 
+    /// The same with those that are idle now.
+    fn room_now(&self) -> usize {
+        self.room_beside(self.idle.len())
+    }
+
     /// Whether a woken thread would find a processor and a CPU.
     pub(crate) fn has_room(&self) -> bool {
-        self.room_beside(self.idle.len()) > 0
+        self.room_now() > 0
     }
 
     /// The holder gives its processor away. Wakes a thread if a task waits.
@@ -291,7 +296,7 @@ impl Pool {
             let _ = self.searchers.end();
             fence(Ordering::SeqCst);
             if scheduler.work_waits() {
-                self.wake_helper(scheduler, self.room_beside(self.idle.len()));
+                self.wake_helper(scheduler, self.room_now());
             }
         }
     }
@@ -299,7 +304,7 @@ impl Pool {
     /// A searcher has found a task. The last one wakes the next thread if more tasks wait.
     pub fn search_succeeded(&self, scheduler: &dyn Scheduler) {
         if self.searchers.end() == Found::WasLast && scheduler.work_waits() {
-            self.wake_helper(scheduler, self.room_beside(self.idle.len()));
+            self.wake_helper(scheduler, self.room_now());
         }
     }
 

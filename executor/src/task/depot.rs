@@ -39,9 +39,8 @@ impl Stock {
     fn take_unused(&mut self, kept: usize, limit: usize) -> Vec<Magazine> {
         let unused = self.fewest.min(self.magazines.len().saturating_sub(kept));
         let taken = unused.min(limit);
-        let rest = self.magazines.split_off(self.magazines.len() - taken);
         self.fewest -= taken;
-        rest
+        self.magazines.split_off(self.magazines.len() - taken)
     }
 }
 
