@@ -38,6 +38,11 @@ impl Batch {
         Self { fetched: now, tasks }
     }
 
+    /// More events came before the ring was empty, and with them `tasks`.
+    pub(crate) fn add(&mut self, tasks: usize) {
+        self.tasks += tasks;
+    }
+
     /// Some time later, with `waiting` tasks in the ring.
     pub(crate) fn rest(&self, now: Instant, waiting: usize) -> Rest {
         if waiting == 0 {
@@ -81,6 +86,14 @@ mod tests {
         assert_eq!(after(LATEST, 63), Rest::Share);
         let now = Instant::now();
         assert_eq!(Batch::new(now, 1).rest(now + HEAD_START, 100), Rest::Share, "it grows");
+    }
+
+    #[test]
+    fn events_that_come_later_do_not_hide_what_was_done() {
+        let now = Instant::now();
+        let mut batch = Batch::new(now, 64);
+        batch.add(48);
+        assert_eq!(batch.rest(now + 2 * HEAD_START, 64), Rest::Keep, "48 were done, 2 us each: 130 us are left");
     }
 
     #[test]

@@ -198,10 +198,15 @@ impl Thread<'_> {
         }
         let processors = &self.shared.processors;
         processors.own(&mut lease).delivering = self.wakers.len() > 1;
+        let before = processors.ring_len(lease.processor());
         (lease, ()) = self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers));
         processors.own(&mut lease).delivering = false;
         let tasks = processors.ring_len(lease.processor());
-        processors.own(&mut lease).batch.get_or_insert_with(|| Batch::new(Instant::now(), tasks));
+        let added = tasks.saturating_sub(before);
+        match &mut processors.own(&mut lease).batch {
+            Some(batch) => batch.add(added),
+            none => *none = Some(Batch::new(Instant::now(), tasks)),
+        }
         lease
     }
 
