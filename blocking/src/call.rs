@@ -116,7 +116,7 @@ where
         }
         // Who was admitted goes, even if its site has been found short meanwhile: the place is counted, and given back at the return.
         let long = long || self.place.is_some();
-        if long && worker.poll_enter(&mut self.place, cx).is_pending() {
+        if long && worker.poll_enter(&mut self.place, site, cx).is_pending() {
             return Poll::Pending;
         }
         self.place = None;

@@ -1,5 +1,6 @@
 //! What has happened so far? Counts of the slow paths, readable at any time.
 
+use crate::histogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A count that any thread may raise. Relaxed throughout: it orders nothing.
@@ -58,6 +59,10 @@ pub struct Counters {
     pub breaks: Counter,
     /// Times that the monitor was kicked out of a doze.
     pub kicks: Counter,
+    /// How long calls and polls were out that were handed off.
+    pub handed_off: Histogram,
+    /// How long processors that were given up for waiting tasks had no holder.
+    pub handoff_delays: Histogram,
     /// Polls of worker threads that have ended.
     pub(crate) polls_of_ended: Counter,
 }

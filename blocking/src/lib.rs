@@ -34,6 +34,12 @@ pub mod counters;
 #[allow(unsafe_code, reason = "the thread-local pointer to the thread's own worker")]
 pub mod current;
 #[cfg(not(loom))]
+mod events;
+#[cfg(not(loom))]
+mod handed_off;
+#[cfg(not(loom))]
+pub mod histogram;
+#[cfg(not(loom))]
 pub mod monitor;
 #[cfg(not(loom))]
 pub mod pool;
@@ -46,6 +52,8 @@ pub mod stall;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "system calls by number, for users")]
 pub mod sys;
+#[cfg(not(loom))]
+mod telling;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
 pub mod threads;

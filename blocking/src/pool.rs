@@ -15,6 +15,8 @@ use crate::admission::Admission;
 use crate::config::{Config, Heritage};
 use crate::counters::Counters;
 use crate::doze::Doze;
+use crate::events;
+use crate::handed_off::HandedOff;
 use crate::holders::Holders;
 use crate::idle_set::IdleSet;
 use crate::interrupt::OutCall;
@@ -34,6 +36,7 @@ pub struct Pool {
     cpus: usize,
     pub(crate) idle: IdleSet,
     pub(crate) holders: Holders,
+    pub(crate) handed_off: HandedOff,
     pub(crate) spares: Spares,
     pub(crate) searchers: Searchers,
     pub(crate) doze: Doze,
@@ -69,6 +72,7 @@ impl Pool {
             cpus: crate::limits::cpus(),
             idle,
             holders: Holders::new(processors),
+            handed_off: HandedOff::new(processors),
             spares: Spares::default(),
             searchers: Searchers::default(),
             doze: Doze::new(),
@@ -171,6 +175,17 @@ impl Pool {
             self.kick(scheduler);
         } else if self.doze.is_deep() && self.leaves_nothing_to_do(scheduler) {
             self.doze.call_off(|| self.leaves_nothing_to_do(scheduler));
+        }
+    }
+
+    /// Gives a processor away for those that wait: its holder is in a call, or about to begin one.
+    pub(crate) fn hand_off(&self, lease: Lease, scheduler: &dyn Scheduler) {
+        let processor = lease.processor();
+        self.counters.handoffs.raise();
+        self.handed_off.give_up(processor);
+        self.release(lease, scheduler);
+        if !scheduler.work_waits() {
+            self.handed_off.forget(processor);
         }
     }
 
@@ -373,6 +388,7 @@ impl Pool {
         }
         scheduler.interrupt_poller();
         self.doze.kick();
+        events::shutdown(self);
     }
 
     pub(crate) fn set_closed(&self) {

@@ -37,6 +37,7 @@ pub enum Hint {
 /// Where a call stands in the source, as the table knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {
+    location: &'static Location<'static>,
     index: u32,
     tag: u32,
 }
@@ -47,13 +48,13 @@ impl Site {
     pub fn of(location: &'static Location<'static>) -> Self {
         // Fibonacci hashing of the address; locations are at least 8 bytes apart.
         let hash = (std::ptr::from_ref(location) as usize as u64 >> 3).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Self { index: (hash >> 54) as u32, tag: (hash >> 16) as u32 & !COUNTER }
+        Self { location, index: (hash >> 54) as u32, tag: (hash >> 16) as u32 & !COUNTER }
     }
 
-    /// What the monitor is told, and gives back to [`learn_retaken`].
+    /// Where it stands.
     #[inline]
-    pub(crate) fn index(self) -> u32 {
-        self.index
+    pub(crate) fn location(self) -> &'static Location<'static> {
+        self.location
     }
 
     /// Whether the table holds it long. Claims an entry at the first sight of a site.
@@ -100,14 +101,15 @@ impl Site {
         let counter = if took < QUICK { counter.saturating_sub(1) } else { (counter + 1).min(SATURATED) };
         self.cell().store(self.tag | counter, Ordering::Relaxed);
     }
-}
 
-/// The monitor has retaken a processor from a call of the site at `index`.
-pub(crate) fn learn_retaken(index: u32) {
-    if let Some(cell) = TABLE.get(index as usize) {
-        let entry = cell.load(Ordering::Relaxed);
+    /// The monitor has retaken a processor from a call of this site.
+    pub(crate) fn learn_retaken(self) {
+        let entry = self.entry();
+        if entry & !COUNTER != self.tag {
+            return;
+        }
         let counter = ((entry & COUNTER) + RETAKE_TEACHES).min(SATURATED);
-        cell.store((entry & !COUNTER) | counter, Ordering::Relaxed);
+        self.cell().store((entry & !COUNTER) | counter, Ordering::Relaxed);
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
         let _alone = alone();
         let site = here();
         assert!(!site.is_long());
-        learn_retaken(site.index());
+        site.learn_retaken();
         assert!(site.is_long());
         site.learn_return(Duration::from_micros(1));
         assert!(!site.is_long());
@@ -143,7 +145,7 @@ mod tests {
         let site = here();
         assert!(!site.is_long());
         for _ in 0..10 {
-            learn_retaken(site.index());
+            site.learn_retaken();
         }
         for _ in 0..5 {
             site.learn_return(Duration::ZERO);
@@ -164,7 +166,7 @@ mod tests {
         let _alone = alone();
         for site in a_thousand_sites() {
             assert!(!site.is_long(), "a new site has another's count");
-            learn_retaken(site.index());
+            site.learn_retaken();
             assert!(site.is_long());
         }
         // Of many sites in few entries some have lost theirs; whoever meets a used one starts anew.
@@ -179,16 +181,10 @@ mod tests {
         let _alone = alone();
         let site = here();
         assert!(!site.is_long());
-        learn_retaken(site.index());
+        site.learn_retaken();
         for n in 0..1000 {
             assert!(site.is_long(), "after {n} calls");
             site.learn_return(if n % 2 == 0 { QUICK } else { Duration::ZERO });
         }
-    }
-
-    #[test]
-    fn an_unknown_index_is_ignored() {
-        let _alone = alone();
-        learn_retaken(u32::MAX);
     }
 }

@@ -25,8 +25,10 @@
 //! the monitor's comes first: then the owner's load sees `PENDING` (or what became of it) and waits for the verdict.
 //! `tests/loom_record` holds the model and its canary.
 
+use std::panic::Location;
+
 use crate::fence;
-use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, spin_hint, yield_thread};
+use crate::sync::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, spin_hint, yield_thread};
 
 /// What [`Record::processor`] says of a thread that holds none.
 pub const NO_PROCESSOR: u32 = u32::MAX;
@@ -105,8 +107,8 @@ pub struct Record {
     processor: AtomicU32,
     request: AtomicU8,
     yield_asked: AtomicBool,
-    /// The predictor's index of the call that is out; meaningful while the mode is DECLARED.
-    site: AtomicU32,
+    /// Where the call stands that is out; meaningful while the mode is DECLARED. Null, or a `&'static Location`.
+    site: AtomicPtr<Location<'static>>,
 }
 
 impl Default for Record {
@@ -123,7 +125,7 @@ impl Record {
             processor: AtomicU32::new(NO_PROCESSOR),
             request: AtomicU8::new(NONE),
             yield_asked: AtomicBool::new(false),
-            site: AtomicU32::new(u32::MAX),
+            site: AtomicPtr::new(std::ptr::null_mut()),
         }
     }
 
@@ -170,15 +172,15 @@ impl Record {
         self.step(mode.0, Ordering::Release);
     }
 
-    /// LENT -> DECLARED, with the predictor's index of the call site. Returns what [`settle`](Self::settle) restores, so calls nest.
+    /// LENT -> DECLARED, with the call's site. Returns what [`settle`](Self::settle) restores, so calls nest.
     ///
     /// INSIDE stays INSIDE: a waker that the runtime calls may make a blocking call too, and the processor in use must stay out of the
     /// monitor's reach, for nobody would reclaim it.
     #[inline]
-    pub fn declare(&self, site: u32) -> Declared {
+    pub fn declare(&self, site: &'static Location<'static>) -> Declared {
         let before = self.mode();
         // Relaxed: ordered before the mode by the Release in `step`.
-        self.site.store(site, Ordering::Relaxed);
+        self.site.store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
         self.step(if before.is_lent() { DECLARED } else { INSIDE }, Ordering::Release);
         Declared { before }
     }
@@ -272,9 +274,11 @@ impl Record {
         lost && seq.is_lent() && !seq.is_declared()
     }
 
-    /// The site of the call that is out, as the predictor's index.
-    pub fn site(&self) -> u32 {
-        self.site.load(Ordering::Relaxed)
+    /// The site of the call that is out, or that was the last one; none before the first.
+    #[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
+    pub fn site(&self) -> Option<&'static Location<'static>> {
+        // SAFETY: `declare` is the only writer, and it stores `&'static` references.
+        unsafe { self.site.load(Ordering::Relaxed).as_ref() }
     }
 
     /// Asks the running poll to yield at its next await of ours.

@@ -10,11 +10,13 @@ use std::{io, thread};
 
 use crate::admission::Admission;
 use crate::counters::Counter;
+use crate::events;
 use crate::kernel::{self, KernelThread};
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::record::Record;
 use crate::scheduler::Scheduler;
+use crate::telling::Telling;
 use crate::worker::Worker;
 
 /// All that others may know of a worker thread.
@@ -23,6 +25,7 @@ pub(crate) struct ThreadRecord {
     pub(crate) words: Record,
     pub(crate) slot: u32,
     pub(crate) polls: Counter,
+    pub(crate) telling: Telling,
     parker: Parker,
     kernel: OnceLock<KernelThread>,
     leave: AtomicBool,
@@ -49,6 +52,7 @@ impl ThreadRecord {
             words: Record::new(),
             slot,
             polls: Counter::default(),
+            telling: Telling::default(),
             parker: Parker::default(),
             kernel: OnceLock::new(),
             leave: AtomicBool::new(false),
@@ -71,8 +75,12 @@ impl ThreadRecord {
         let location = self.spawned_at.load(Ordering::Relaxed);
         // SAFETY: `begin_poll` is the only writer, and it stores `&'static` references.
         let spawned_at = unsafe { location.as_ref() }?;
-        let tid = self.kernel.get().map_or(0, |kernel| kernel.tid());
-        Some(StuckThread { tid, task: self.task.load(Ordering::Relaxed), spawned_at })
+        Some(StuckThread { tid: self.tid(), task: self.task.load(Ordering::Relaxed), spawned_at })
+    }
+
+    /// The thread's id, as gettid(2) gives it; 0 if it has not begun.
+    pub(crate) fn tid(&self) -> i32 {
+        self.kernel.get().map_or(0, |kernel| kernel.tid())
     }
 
     pub(crate) fn kernel(&self) -> Option<KernelThread> {
@@ -222,13 +230,13 @@ pub(crate) fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Res
 fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, record: Arc<ThreadRecord>) {
     kernel::set_precise_sleep();
     pool.heritage.mask.apply();
-    record.kernel.get_or_init(KernelThread::current);
+    let tid = record.kernel.get_or_init(KernelThread::current).tid();
     record.parker.adopt_current();
-    tracing::debug!(tid = record.kernel.get().map(|kernel| kernel.tid()), "worker thread starts");
+    events::thread_start(&pool, tid);
     Worker::run(Arc::clone(&pool), scheduler, Arc::clone(&record));
     pool.counters().polls_of_ended.add(record.polls.get());
     pool.counters().threads_ended.raise();
-    tracing::debug!("worker thread ends");
+    events::thread_end(&pool, tid);
     pool.roster.strike_off(&record);
     if pool.is_closing() {
         // The monitor waits for the last thread to end.

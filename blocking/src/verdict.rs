@@ -62,6 +62,20 @@ pub(crate) enum Reason {
     Shutdown,
 }
 
+impl Reason {
+    /// In events.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::WorkWaits => "work_waits",
+            Self::LongCall => "long_call",
+            Self::BlockedEarly => "blocked_early",
+            Self::Blocked => "blocked",
+            Self::Computing => "computing",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// What the monitor does.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

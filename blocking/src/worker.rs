@@ -16,10 +16,11 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::admission::Ticket;
 use crate::current;
+use crate::events;
 use crate::fence;
 use crate::kernel;
 use crate::lease::Lease;
@@ -27,6 +28,7 @@ use crate::pool::Pool;
 use crate::predictor::Site;
 use crate::record::{Declared, Mode, Reclaim, Record};
 use crate::scheduler::Scheduler;
+use crate::telling::{self, Tell};
 use crate::threads::ThreadRecord;
 
 /// What the thread has, as plain data that can be looked at without taking it: the cell below owns the lease that the index stands for, from
@@ -56,6 +58,10 @@ pub struct Worker {
     kicked: Cell<bool>,
     /// This poll has stepped aside once: it is not asked again, or a foreign executor inside it would spin.
     stepped_aside: Cell<bool>,
+    /// The monitor took the processor of this poll, and the return from that is not told of yet.
+    overtaken: Cell<bool>,
+    /// It took a processor that had been given up for waiting tasks, this long after that; not told of yet.
+    took_over: Cell<Option<Duration>>,
 }
 
 /// A future's place in the queue for calls, given back when it is dropped.
@@ -84,6 +90,8 @@ impl Worker {
             hold: Cell::default(),
             kicked: Cell::new(false),
             stepped_aside: Cell::new(false),
+            overtaken: Cell::new(false),
+            took_over: Cell::new(None),
         };
         let _leave = current::enter(&worker);
         scheduler.run_worker(&worker);
@@ -120,6 +128,10 @@ impl Worker {
         self.words().bind(lease.index());
         self.pool.holders.bind(lease.processor(), self.thread.slot, kernel::current_cpu());
         self.last.set(lease.processor());
+        if let Some(delay) = self.pool.handed_off.taken(lease.processor()) {
+            self.pool.counters().handoff_delays.record(delay);
+            self.took_over.set(Some(delay));
+        }
         self.pool.rouse(&*self.scheduler);
         Some(lease)
     }
@@ -154,6 +166,24 @@ impl Worker {
         }
     }
 
+    /// Tells that it took a processor over, if it did. The subscriber is user code: the processor is lent meanwhile, and may be lost.
+    #[inline]
+    pub fn announce(&self, lease: Lease) -> Option<Lease> {
+        match self.took_over.take() {
+            Some(delay) if tracing::enabled!(target: "handover", tracing::Level::DEBUG) => self.tell_of_hand_off(lease, delay),
+            _ => Some(lease),
+        }
+    }
+
+    #[cold]
+    fn tell_of_hand_off(&self, lease: Lease, delay: Duration) -> Option<Lease> {
+        let processor = lease.processor();
+        self.words().lend();
+        self.hold.set(Hold::Lent(lease.index()));
+        events::handoff(processor, self.thread.tid(), delay);
+        self.end_loan()
+    }
+
     /// Runs user code on loan; afterwards the processor is back, or lost. `poll` must not unwind.
     #[inline]
     pub fn poll_on_loan<R>(
@@ -169,6 +199,16 @@ impl Worker {
         self.words().lend();
         self.hold.set(Hold::Lent(lease.index()));
         let result = poll();
+        let lease = self.end_loan();
+        if lease.is_none() {
+            self.pool.counters().runs_without_processor.raise();
+        }
+        (lease, result)
+    }
+
+    /// User code is over: the processor, or nothing if it was lost.
+    #[inline]
+    fn end_loan(&self) -> Option<Lease> {
         let lease = match self.hold.take() {
             Hold::Lent(processor) => self.reclaim(processor),
             Hold::Without => {
@@ -178,11 +218,11 @@ impl Worker {
             other => lost_track("lent", other),
         };
         if lease.is_none() {
-            self.pool.counters().runs_without_processor.raise();
             // A nested entry may have noticed the loss, and the end of the call not.
             self.thread.uncount_call(&self.pool.admission);
+            self.tell_of_return(false);
         }
-        (lease, result)
+        lease
     }
 
     /// The processor that was lent, unless the monitor has it. The caller has taken it out of the cell.
@@ -194,7 +234,28 @@ impl Worker {
                 debug_assert_eq!(self.pool.holders.slot(lent as usize), self.thread.slot, "processor {lent} has two holders");
                 Some(Lease::new(lent))
             }
-            Reclaim::Lost => None,
+            Reclaim::Lost => {
+                self.overtaken.set(true);
+                None
+            }
+        }
+    }
+
+    /// Tells that it is back after the monitor took its processor, unless that has been told.
+    #[cold]
+    fn tell_of_return(&self, has_processor: bool) {
+        if !self.overtaken.take() {
+            return;
+        }
+        let (tell, took) = self.thread.telling.returned(has_processor);
+        self.pool.counters().handed_off.record(took);
+        match tell {
+            Tell::Both(retaken, returned) => {
+                events::retake(&retaken);
+                events::call_return(retaken.running.as_ref(), retaken.call, &returned, true);
+            }
+            Tell::Return(call, returned) => events::call_return(self.thread.running().as_ref(), call, &returned, true),
+            Tell::Nothing => {}
         }
     }
 
@@ -326,7 +387,7 @@ impl Worker {
     /// Runs a blocking call, declared, with the processor lent.
     #[inline(always)]
     pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
-        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
+        let settle = Settle { words: self.words(), call: self.words().declare(site.location()) };
         if !self.kicked.get() {
             self.kick_for_work_behind();
         }
@@ -341,14 +402,15 @@ impl Worker {
     /// The monitor took the processor during a call, or is about to.
     #[cold]
     fn return_overtaken(&self) {
-        self.regain();
+        let has_processor = self.regain();
         if !self.words().mode().is_declared() {
             self.thread.uncount_call(&self.pool.admission);
         }
+        self.tell_of_return(has_processor);
     }
 
     /// Waits for a place among the calls that are out. Within a call that has one there is no need to.
-    pub(crate) fn poll_enter(&self, place: &mut Option<Place>, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_enter(&self, place: &mut Option<Place>, site: Site, cx: &Context<'_>) -> Poll<()> {
         if place.as_ref().is_some_and(|place| !Arc::ptr_eq(&place.pool, &self.pool)) {
             // The future has moved here from another runtime.
             *place = None;
@@ -369,6 +431,7 @@ impl Worker {
             (Poll::Pending, none) => {
                 self.pool.counters().admission_waits.raise();
                 *none = Some(Place { pool: Arc::clone(&self.pool), ticket, since: Instant::now() });
+                events::cap_wait(&self.pool, site.location());
             }
         }
         entered
@@ -392,8 +455,8 @@ impl Worker {
         let mode = self.words().mode();
         if let Some(lease) = self.lease_to_give_away() {
             self.pool.counters().releases.raise();
-            self.pool.counters().handoffs.raise();
-            self.release(lease);
+            self.words().unbind();
+            self.pool.hand_off(lease, &*self.scheduler);
             self.words().lend_again(mode);
             if !self.scheduler.has_poller() && self.scheduler.needs_poller() {
                 self.pool.send_for_poller(&*self.scheduler);
@@ -404,7 +467,7 @@ impl Worker {
         let began = Instant::now();
         let returned = Returned { worker: self, site, began, nested };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
-        let settle = Settle { words: self.words(), call: self.words().declare(site.index()) };
+        let settle = Settle { words: self.words(), call: self.words().declare(site.location()) };
         let result = call();
         drop(settle);
         drop(returned);
@@ -452,12 +515,16 @@ struct Returned<'a> {
 
 impl Drop for Returned<'_> {
     fn drop(&mut self) {
-        self.site.learn_return(self.began.elapsed());
-        self.worker.regain();
+        let took = self.began.elapsed();
+        self.site.learn_return(took);
+        let has_processor = self.worker.regain();
         // After that, so that whom this admits is woken with a processor at hand.
         if !self.nested {
             self.worker.thread.uncount_call(&self.worker.pool.admission);
         }
+        self.worker.pool.counters().handed_off.record(took);
+        let running = self.worker.thread.running();
+        events::call_return(running.as_ref(), Some(self.site.location()), &telling::Returned { took, has_processor }, false);
     }
 }
 

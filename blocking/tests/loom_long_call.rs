@@ -5,6 +5,8 @@
 
 #![cfg(loom)]
 
+use std::panic::Location;
+
 use handover_blocking::idle_set::IdleSet;
 use handover_blocking::lease::Lease;
 use handover_blocking::record::{Declared, Reclaim, Record, Retake};
@@ -193,7 +195,7 @@ impl House {
             self.release(lease)
         });
         self.caller.lend_again(mode);
-        (self.caller.declare(0), woken)
+        (self.caller.declare(Location::caller()), woken)
     }
 
     /// From the end of the closure to the end of the poll; the processor, if the thread got it and kept it. `held`: a nested entry has got it within the call.

@@ -33,7 +33,7 @@ pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
     worker.arrived();
     let mut lease = worker.acquire();
     loop {
-        let unused = lease.take().and_then(|lease| thread.work(lease));
+        let unused = lease.take().and_then(|lease| worker.announce(lease)).and_then(|lease| thread.work(lease));
         if worker.is_dismissed() || shared.pool().is_closing() {
             if let Some(lease) = unused {
                 worker.release(lease);

@@ -17,12 +17,14 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use crate::events;
 use crate::kernel::{self, SignalMask};
 use crate::lease::Lease;
 use crate::pool::Pool;
-use crate::predictor;
+use crate::predictor::Site;
 use crate::record::{Retake, Seq};
 use crate::scheduler::Scheduler;
+use crate::telling::Retaken;
 use crate::threads::{self, ThreadRecord};
 use crate::verdict::{Observation, Reason, Verdict, judge};
 use interrupts::Interrupts;
@@ -201,32 +203,42 @@ impl Monitor {
             thread.words.ask_yield();
         }
         let declared = matches!(reason, Reason::WorkWaits | Reason::LongCall);
-        let count = || {
+        let unmoved = self.watches[processor].unmoved(now);
+        let taken = || {
             if declared {
-                thread.count_call(&self.pool.admission)
+                thread.count_call(&self.pool.admission);
             }
+            let call = site.filter(|_| declared);
+            thread.telling.taken(Retaken { processor, reason, running: thread.running(), call, since: now - unmoved, unmoved });
         };
-        match thread.words.retake(seq, processor as u32, count) {
+        match thread.words.retake(seq, processor as u32, taken) {
             Retake::Moved => return false,
             Retake::Taken => {}
         }
         self.pool.counters().retakes.raise();
-        self.pool.counters().handoffs.raise();
-        let unmoved = self.watches[processor].unmoved(now);
         self.watches[processor].forget();
-        tracing::debug!(processor, ?reason, ?unmoved, "retake");
-        self.pool.release(Lease::new(processor as u32), &*self.scheduler);
+        self.pool.hand_off(Lease::new(processor as u32), &*self.scheduler);
+        // After that: the subscriber may want a lock that the task holds.
+        tell(thread);
         if matches!(reason, Reason::Computing | Reason::Blocked | Reason::BlockedEarly) {
             self.rhythm.stalled();
         }
         match reason {
-            Reason::WorkWaits | Reason::LongCall => predictor::learn_retaken(site),
+            Reason::WorkWaits | Reason::LongCall => site.map(Site::of).into_iter().for_each(Site::learn_retaken),
             Reason::Computing => self.computing.push((Arc::clone(thread), thread.polls.get())),
-            // After the release: the subscriber may want a lock that the blocked task holds.
             Reason::Blocked => self.stalls.warn(thread, unmoved, &self.pool, now),
             Reason::BlockedEarly => self.stalls.note_early(thread, seq, now - unmoved),
             Reason::Shutdown => {}
         }
         true
+    }
+}
+
+/// Tells of a retake, and of the return if the thread has come back meanwhile.
+fn tell(thread: &ThreadRecord) {
+    let Some(retaken) = thread.telling.begin() else { return };
+    events::retake(&retaken);
+    if let Some(returned) = thread.telling.end() {
+        events::call_return(retaken.running.as_ref(), retaken.call, &returned, true);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, SendError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::events;
 use crate::pool::Pool;
 use crate::record::Seq;
 use crate::stall::{Stall, StallHook};
@@ -60,9 +61,12 @@ impl Stalls {
         let wait_channel = thread.kernel().and_then(|kernel| kernel.wait_channel());
         let stall = Stall { task: running.task, spawned_at: running.spawned_at, blocked_for, thread: running.tid, wait_channel };
         tracing::warn!(
+            name: "stall",
+            target: "handover",
             task = stall.task,
             spawned_at = %stall.spawned_at,
-            ?blocked_for,
+            thread = stall.thread,
+            blocked = events::nanos(blocked_for),
             wait_channel = stall.wait_channel.as_deref().unwrap_or("unknown"),
             "a task blocks its thread without saying so; its processor is handed off. Wrap the call in `handover::blocking`",
         );

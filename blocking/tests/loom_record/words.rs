@@ -1,5 +1,7 @@
 //! What do the models ask of a thread's record: of the real one, and of a twin that may have a fault?
 
+use std::panic::Location;
+
 use handover_blocking::record::{NO_PROCESSOR, Reclaim, Record, Retake, Seq};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
@@ -45,7 +47,7 @@ impl Words for Record {
         Record::lend(self);
     }
     fn call(&self) {
-        let call = self.declare(0);
+        let call = self.declare(Location::caller());
         self.settle(call);
     }
     fn reclaim(&self) -> Reclaim {

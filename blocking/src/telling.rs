@@ -1,0 +1,168 @@
+//! Who tells of a retake, and who of the thread's return, so that the retake is always told first?
+//!
+//! The monitor takes a processor and tells of it, but the thread may be back before that, and tells of its return. The monitor cannot tell *before* the thread may know: a subscriber is user code, may
+//! want a lock that the thread holds, and the thread waits for the verdict. Nor can the thread wait for the monitor's telling, for the same reason the other way round. So the second of the two leaves its
+//! story to the first:
+//!
+//! ```text
+//!            taken (monitor)          begin (monitor)            end (monitor): nothing
+//!   QUIET -----------------> UNTOLD -----------------> TELLING -------------------------> QUIET
+//!     ^                        |                          | returned (thread): nothing
+//!     |  returned (thread):    |                          v
+//!     +---- tell both ---------+                       RETURNED --- end (monitor): tell the return ---> QUIET
+//! ```
+//!
+//! A return that finds `QUIET` tells itself: the retake has been told.
+
+use std::panic::Location;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::threads::StuckThread;
+use crate::verdict::Reason;
+
+/// A processor was taken from a thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Retaken {
+    pub(crate) processor: usize,
+    pub(crate) reason: Reason,
+    /// What the thread runs; none before its first poll.
+    pub(crate) running: Option<StuckThread>,
+    /// Where the declared call stands.
+    pub(crate) call: Option<&'static Location<'static>>,
+    /// Since when the monitor has seen it there.
+    pub(crate) since: Instant,
+    pub(crate) unmoved: Duration,
+}
+
+/// The thread is back in the runtime.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Returned {
+    /// How long it was out.
+    pub(crate) took: Duration,
+    /// It got a processor at once.
+    pub(crate) has_processor: bool,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Quiet,
+    Untold(Retaken),
+    Telling,
+    Returned(Returned),
+}
+
+/// One thread's part in this; see the module's text. Nothing of the user's runs under its lock.
+#[derive(Debug, Default)]
+pub(crate) struct Telling(Mutex<Inside>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    state: State,
+    /// Since when the last retaken poll or call had been out, and where the call stands.
+    since: Option<Instant>,
+    call: Option<&'static Location<'static>>,
+}
+
+/// What a returning thread does.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum Tell {
+    /// Tells of the retake, then of its return.
+    Both(Retaken, Returned),
+    /// Tells of its return, from the call that stands there: the retake has been told of.
+    Return(Option<&'static Location<'static>>, Returned),
+    /// Nothing: the monitor will.
+    Nothing,
+}
+
+impl Telling {
+    fn change<R>(&self, change: impl FnOnce(&mut Inside) -> R) -> R {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The monitor is certain of a retake, and the thread does not know of it yet.
+    pub(crate) fn taken(&self, retaken: Retaken) {
+        // It is quiet by now: the monitor tells of one retake before the next. What a thread that ended meanwhile left is of no interest.
+        self.change(|inside| {
+            inside.since = Some(retaken.since);
+            inside.call = retaken.call;
+            inside.state = State::Untold(retaken);
+        });
+    }
+
+    /// The monitor is about to tell; none if the thread has.
+    #[must_use]
+    pub(crate) fn begin(&self) -> Option<Retaken> {
+        self.change(|inside| match std::mem::replace(&mut inside.state, State::Telling) {
+            State::Untold(retaken) => Some(retaken),
+            other => {
+                inside.state = other;
+                None
+            }
+        })
+    }
+
+    /// The monitor has told. The return that it must tell of, too.
+    #[must_use]
+    pub(crate) fn end(&self) -> Option<Returned> {
+        self.change(|inside| match std::mem::take(&mut inside.state) {
+            State::Returned(returned) => Some(returned),
+            _ => None,
+        })
+    }
+
+    /// The thread is back, and has a processor again or not. Also says how long it was out.
+    pub(crate) fn returned(&self, has_processor: bool) -> (Tell, Duration) {
+        self.change(|inside| {
+            let took = inside.since.map_or(Duration::ZERO, |since| since.elapsed());
+            let returned = Returned { took, has_processor };
+            let tell = match std::mem::take(&mut inside.state) {
+                State::Untold(retaken) => Tell::Both(retaken, returned),
+                State::Quiet => Tell::Return(inside.call, returned),
+                State::Telling | State::Returned(_) => {
+                    inside.state = State::Returned(returned);
+                    Tell::Nothing
+                }
+            };
+            (tell, took)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retaken() -> Retaken {
+        Retaken { processor: 3, reason: Reason::LongCall, running: None, call: None, since: Instant::now(), unmoved: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_return_after_the_telling_tells_itself() {
+        let telling = Telling::default();
+        telling.taken(retaken());
+        assert_eq!(telling.begin().map(|retaken| retaken.processor), Some(3));
+        assert!(telling.end().is_none());
+        assert!(matches!(telling.returned(true).0, Tell::Return(None, _)));
+    }
+
+    #[test]
+    fn a_return_during_the_telling_is_left_to_the_monitor() {
+        let telling = Telling::default();
+        telling.taken(retaken());
+        assert!(telling.begin().is_some());
+        assert!(matches!(telling.returned(true).0, Tell::Nothing));
+        assert!(telling.end().is_some());
+        assert!(matches!(telling.returned(true).0, Tell::Return(..)), "the next one is its own");
+    }
+
+    #[test]
+    fn a_return_before_the_telling_tells_both() {
+        let telling = Telling::default();
+        telling.taken(retaken());
+        assert!(matches!(telling.returned(true).0, Tell::Both(Retaken { processor: 3, .. }, _)));
+        assert!(telling.begin().is_none(), "the monitor has nothing to tell");
+    }
+}
