@@ -43,5 +43,5 @@ pub use handover_macros::{main, test};
 pub use metrics::RuntimeMetrics;
 pub use runtime::block_on;
 #[doc(inline)]
-pub use syscall::{raw_syscall, syscall};
+pub use syscall::{raw_syscall, syscall, syscalls};
 pub use task::{cancellable, spawn, spawn_blocking, yield_now};

@@ -71,7 +71,10 @@
 //! handover::raw_syscall!(libc::SYS_getpid);
 //! ```
 
+#[cfg(target_pointer_width = "64")]
 #[doc(inline)]
-pub use handover_blocking::sys::{Argument, Arguments, Errno};
+pub use handover_blocking::sys::calls::*;
 #[doc(inline)]
-pub use handover_blocking::{raw_syscall, syscall};
+pub use handover_blocking::sys::{Answer, Argument, Arguments, Call, Class, Errno, Parameter, Plain};
+#[doc(inline)]
+pub use handover_blocking::{raw_syscall, syscall, syscalls};

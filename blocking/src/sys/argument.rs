@@ -23,7 +23,7 @@ pub trait Argument: Word {}
 #[diagnostic::on_unimplemented(message = "a system call takes 0 to 6 arguments", label = "more than 6 arguments")]
 pub trait Arguments: Words {}
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Word: Copy {
         fn word(self) -> usize;
     }

@@ -6,17 +6,31 @@
 //!
 //! Arguments that are not given are zero: prctl(2) and others refuse anything else in them.
 
+mod answer;
 mod argument;
 mod errno;
 mod names;
+mod parameter;
+mod plain;
+mod table;
+
+/// The calls that the standard library lacks. On 64-bit architectures: on others the kernel takes 64-bit offsets in two halves and has several calls for one name (`fcntl64`, `statfs64`, `ppoll_time64`).
+#[cfg(target_pointer_width = "64")]
+pub mod calls;
 
 #[cfg_attr(all(target_arch = "x86_64", target_pointer_width = "64"), path = "x86_64.rs")]
 #[cfg_attr(all(target_arch = "aarch64", target_pointer_width = "64"), path = "aarch64.rs")]
 #[cfg_attr(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), target_pointer_width = "64")), path = "by_libc.rs")]
 mod kernel_entry;
 
+pub use answer::Answer;
 pub use argument::{Argument, Arguments};
 pub use errno::Errno;
+pub use parameter::Parameter;
+#[doc(hidden)]
+pub use parameter::{Join, Registers, with};
+pub use plain::Plain;
+pub use table::{Call, Class};
 
 use crate::call::block_in_place;
 
@@ -34,6 +48,25 @@ pub unsafe fn declared_call(number: libc::c_long, arguments: impl Arguments) -> 
     let words = arguments.words();
     // SAFETY: the caller answers for the call, and the words are its arguments.
     block_in_place(move || Errno::check(unsafe { kernel_entry::enter(number, words) }))
+}
+
+/// What a `blocking(retry)` of [`syscalls!`](crate::syscalls!) expands to: a [`declared_call`] that is made again for as long as a signal interrupts it (signal(7)).
+///
+/// # Errors
+/// What the kernel answers, `EINTR` excepted.
+///
+/// # Safety
+/// As for [`syscall!`](crate::syscall!).
+#[track_caller]
+#[inline(always)]
+pub unsafe fn retried_call(number: libc::c_long, arguments: impl Arguments + Copy) -> Result<usize, Errno> {
+    loop {
+        // SAFETY: the caller answers for the call, as often as it takes.
+        match unsafe { declared_call(number, arguments) } {
+            Err(Errno::EINTR) => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// What [`raw_syscall!`](crate::raw_syscall!) expands to: the system call `number`, and nothing else.

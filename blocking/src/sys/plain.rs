@@ -1,0 +1,51 @@
+//! What may the kernel write to?
+
+use std::mem::{self, MaybeUninit};
+
+/// A type of which any bytes are a value, so that the kernel may write it: integers, structures of them, arrays, memory that is not initialised yet.
+///
+/// # Safety
+/// Zeros, and whatever the kernel writes over them, are a value of the type: no reference, no `bool`, no enum, nothing that is dropped. Its layout is the kernel's (`#[repr(C)]`).
+#[diagnostic::on_unimplemented(
+    message = "the kernel may write any bytes to a `{Self}`, and not all of them may be one",
+    note = "`unsafe impl Plain` for a `#[repr(C)]` structure of integers promises that they are"
+)]
+pub unsafe trait Plain: Sized {
+    /// The value whose bytes are all zero.
+    #[inline(always)]
+    fn zeroed() -> Self {
+        // SAFETY: zeros are a value, as who implemented this promised.
+        unsafe { mem::zeroed() }
+    }
+}
+
+// SAFETY: it promises nothing of its bytes.
+unsafe impl<T> Plain for MaybeUninit<T> {}
+// SAFETY: its bytes are its elements'.
+unsafe impl<T: Plain, const N: usize> Plain for [T; N] {}
+
+macro_rules! plain {
+    ($($type:ty)*) => {
+        // SAFETY: integers and structures of them in the kernel's layout, as libc has it for this architecture; pointers among them are raw.
+        $(unsafe impl Plain for $type {})*
+    };
+}
+
+plain! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
+plain! {
+    libc::flock
+    libc::itimerspec
+    libc::open_how
+    libc::pollfd
+    libc::rlimit
+    libc::rusage
+    libc::signalfd_siginfo
+    libc::siginfo_t
+    libc::sigset_t
+    libc::statfs
+    libc::statx
+    libc::sysinfo
+    libc::timespec
+    libc::utsname
+    libc::cpu_set_t
+}
