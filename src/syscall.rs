@@ -71,10 +71,10 @@
 //! handover::raw_syscall!(libc::SYS_getpid);
 //! ```
 
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"), target_pointer_width = "64"))]
 #[doc(inline)]
 pub use handover_blocking::sys::calls::*;
 #[doc(inline)]
-pub use handover_blocking::sys::{Answer, Argument, Arguments, Call, Class, Errno, Parameter, Plain};
+pub use handover_blocking::sys::{Answer, Argument, Arguments, Call, Class, Errno, Parameter, Plain, Written, page_size};
 #[doc(inline)]
 pub use handover_blocking::{raw_syscall, syscall, syscalls};

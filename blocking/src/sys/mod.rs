@@ -10,12 +10,16 @@ mod answer;
 mod argument;
 mod errno;
 mod names;
+mod page_size;
 mod parameter;
 mod plain;
 mod table;
 
-/// The calls that the standard library lacks. On 64-bit architectures: on others the kernel takes 64-bit offsets in two halves and has several calls for one name (`fcntl64`, `statfs64`, `ppoll_time64`).
-#[cfg(target_pointer_width = "64")]
+/// The calls that the standard library lacks.
+///
+/// Where the kernel's table is the generic one for 64 bits, or x86-64's. On 32-bit architectures 64-bit offsets come in two halves and several calls have one name (`fcntl64`, `statfs64`,
+/// `ppoll_time64`); the others lack some, as powerpc64 `sync_file_range`.
+#[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"), target_pointer_width = "64"))]
 pub mod calls;
 
 #[cfg_attr(all(target_arch = "x86_64", target_pointer_width = "64"), path = "x86_64.rs")]
@@ -29,7 +33,8 @@ pub use errno::Errno;
 pub use parameter::Parameter;
 #[doc(hidden)]
 pub use parameter::{Join, Registers, with};
-pub use plain::Plain;
+pub use page_size::page_size;
+pub use plain::{Plain, Written};
 pub use table::{Call, Class};
 
 use crate::call::block_in_place;

@@ -1,6 +1,9 @@
 //! What may the kernel write to?
 
+use std::ffi::c_int;
 use std::mem::{self, MaybeUninit};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::AtomicU32;
 
 /// A type of which any bytes are a value, so that the kernel may write it: integers, structures of them, arrays, memory that is not initialised yet.
 ///
@@ -31,6 +34,7 @@ macro_rules! plain {
     };
 }
 
+plain! { AtomicU32 }
 plain! { i8 i16 i32 i64 isize u8 u16 u32 u64 usize }
 plain! {
     libc::flock
@@ -48,4 +52,44 @@ plain! {
     libc::timespec
     libc::utsname
     libc::cpu_set_t
+}
+
+/// What a function of a [`syscalls!`](crate::syscalls!) table can answer from what the call wrote: any [`Plain`] type, and `(OwnedFd, OwnedFd)` from two new descriptors.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be what a system call writes",
+    label = "expected a `Plain` type, or `(OwnedFd, OwnedFd)`"
+)]
+pub trait Written: Sized + sealed::Sealed {
+    /// Where the call writes to.
+    type Place: Plain;
+
+    /// # Safety
+    /// Descriptors in `place` are ones that nobody else owns.
+    #[doc(hidden)]
+    unsafe fn of(place: Self::Place) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T: Plain> sealed::Sealed for T {}
+impl<T: Plain> Written for T {
+    type Place = T;
+
+    #[inline(always)]
+    unsafe fn of(place: T) -> T {
+        place
+    }
+}
+
+impl sealed::Sealed for (OwnedFd, OwnedFd) {}
+impl Written for (OwnedFd, OwnedFd) {
+    type Place = [c_int; 2];
+
+    #[inline(always)]
+    unsafe fn of([first, second]: Self::Place) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { (OwnedFd::from_raw_fd(first), OwnedFd::from_raw_fd(second)) }
+    }
 }

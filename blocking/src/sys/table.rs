@@ -43,8 +43,8 @@
 ///   by itself, as a disk's work does; hand on what waits for somebody else, so that a [cancellation](crate::interrupt) can end it.
 /// - **`nonblocking`** makes it without a word to the scheduler, as [`raw_syscall!`](crate::raw_syscall!) does.
 /// - `unsafe fn` where the caller must answer for something. What it takes: a [`Parameter`](crate::sys::Parameter) each.
-/// - `-> T`, what it answers: an [`Answer`](crate::sys::Answer), `()` if nothing is said. `-> T as name` is for a call that writes its answer somewhere: `name` is a `&mut T`
-///   to zeros among the arguments, `T` a [`Plain`](crate::sys::Plain), and the number that the kernel returns is dropped.
+/// - `-> T`, what it answers: an [`Answer`](crate::sys::Answer), `()` if nothing is said. `-> T as name` is for a call that writes its answer somewhere: `name` is a `&mut`
+///   to zeros among the arguments, `T` is [`Written`](crate::sys::Written), and the number that the kernel returns is dropped.
 /// - `= unsafe libc::SYS_name`, with the parameters in their order, or with what stands in the brackets: up to six words, of which a slice takes two. The `unsafe` is the table's promise.
 /// - `see name(section)` if the man page is not that of the function's name in section 2.
 ///
@@ -114,10 +114,11 @@ macro_rules! __syscalls {
 
     // What is written to a place of its own, and what is returned.
     (@answer [$answer:ty as $out:ident] $call:expr) => {{
-        let mut value = <$answer as $crate::sys::Plain>::zeroed();
-        let $out = &mut value;
+        let mut place = <<$answer as $crate::sys::Written>::Place as $crate::sys::Plain>::zeroed();
+        let $out = &mut place;
         match $call {
-            ::std::result::Result::Ok(_) => ::std::result::Result::Ok(value),
+            // SAFETY: what the table promises with its `unsafe`.
+            ::std::result::Result::Ok(_) => ::std::result::Result::Ok(unsafe { <$answer as $crate::sys::Written>::of(place) }),
             ::std::result::Result::Err(errno) => ::std::result::Result::Err(::std::convert::From::from(errno)),
         }
     }};

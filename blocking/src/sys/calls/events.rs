@@ -31,4 +31,23 @@ syscalls! {
 
     /// A counter that writes add to and reads take from. `flags`: `EFD_CLOEXEC`, `EFD_NONBLOCK`, `EFD_SEMAPHORE`.
     pub nonblocking fn eventfd(initial: c_uint, flags: c_int) -> OwnedFd = unsafe libc::SYS_eventfd2;
+
+    /// A timer that a descriptor tells of. `clock`: `CLOCK_MONOTONIC`, `CLOCK_REALTIME`, `CLOCK_BOOTTIME`; `flags`: `TFD_CLOEXEC`, `TFD_NONBLOCK`.
+    pub nonblocking fn timerfd_create(clock: libc::clockid_t, flags: c_int) -> OwnedFd = unsafe libc::SYS_timerfd_create;
+
+    /// Sets a timer, from now or (`TFD_TIMER_ABSTIME`) on its clock; zero turns it off. Gives what it was set to.
+    pub nonblocking fn timerfd_settime(timer: BorrowedFd<'_>, flags: c_int, new: &libc::itimerspec) -> libc::itimerspec as old
+        = unsafe libc::SYS_timerfd_settime(timer, flags, new, old);
+
+    /// How long until the timer, and how long it is set to from then on.
+    pub nonblocking fn timerfd_gettime(timer: BorrowedFd<'_>) -> libc::itimerspec as left = unsafe libc::SYS_timerfd_gettime(timer, left);
+
+    /// A descriptor that the signals of `mask` are read from, as `signalfd_siginfo`, while they are blocked. `flags`: `SFD_CLOEXEC`, `SFD_NONBLOCK`.
+    ///
+    /// A read gets the signals of the thread that makes it, besides those of the process.
+    pub nonblocking fn signalfd(mask: &libc::sigset_t, flags: c_int) -> OwnedFd = unsafe libc::SYS_signalfd4(-1, mask, SIGNAL_SET_LEN, flags);
+
+    /// Changes which signals are read from a [`signalfd`].
+    pub nonblocking fn signalfd_set(signals: BorrowedFd<'_>, mask: &libc::sigset_t)
+        = unsafe libc::SYS_signalfd4(signals, mask, SIGNAL_SET_LEN, 0) see signalfd(2);
 }

@@ -9,15 +9,29 @@
 //! Why the functions are safe: pointers come from references and lengths from the same slices; what the kernel writes is [`Plain`](super::Plain); no call keeps a pointer; descriptors are borrowed, and a new one is
 //! owned. Where the types cannot say it, the function is unsafe.
 
+mod attributes;
 mod descriptors;
 mod events;
+mod files;
 mod io_moves;
+mod locks;
+mod memory;
+mod paths;
 mod processes;
+mod scheduling;
+mod system;
 
+pub use attributes::*;
 pub use descriptors::*;
 pub use events::*;
+pub use files::*;
 pub use io_moves::*;
+pub use locks::*;
+pub use memory::*;
+pub use paths::*;
 pub use processes::*;
+pub use scheduling::*;
+pub use system::*;
 
 use std::os::fd::BorrowedFd;
 
@@ -31,5 +45,16 @@ pub const CWD: BorrowedFd<'static> = unsafe { BorrowedFd::borrow_raw(libc::AT_FD
 const SIGNAL_SET_LEN: usize = if cfg!(any(target_arch = "mips64", target_arch = "mips64r6")) { 16 } else { 8 };
 
 /// Every call of the tables, table by table.
-pub const TABLES: &[(&str, &[Call])] =
-    &[("Moving bytes", io_moves::CALLS), ("Descriptors", descriptors::CALLS), ("Events", events::CALLS), ("Processes", processes::CALLS)];
+pub const TABLES: &[(&str, &[Call])] = &[
+    ("Moving bytes", io_moves::CALLS),
+    ("Files", files::CALLS),
+    ("Paths", paths::CALLS),
+    ("Extended attributes", attributes::CALLS),
+    ("Locks", locks::CALLS),
+    ("Events", events::CALLS),
+    ("Descriptors", descriptors::CALLS),
+    ("Memory", memory::CALLS),
+    ("Processes", processes::CALLS),
+    ("CPUs and limits", scheduling::CALLS),
+    ("The system", system::CALLS),
+];
