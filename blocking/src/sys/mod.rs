@@ -30,10 +30,10 @@ mod kernel_entry;
 pub use answer::Answer;
 pub use argument::{Argument, Arguments};
 pub use errno::Errno;
+pub use page_size::page_size;
 pub use parameter::Parameter;
 #[doc(hidden)]
 pub use parameter::{Join, Registers, with};
-pub use page_size::page_size;
 pub use plain::{Plain, Written};
 pub use table::{Call, Class};
 
