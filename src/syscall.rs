@@ -1,6 +1,51 @@
-//! How does a program make a system call that nobody has wrapped?
+//! How does a program make a system call that the standard library lacks?
 //!
-//! [`syscall!`] is for calls that may block: the scheduler is told, and carries on with another thread if the call takes long. [`raw_syscall!`] is for calls that never
+//! Those that most programs miss are functions here: [`preadv2`], [`copy_file_range`], [`statx`], [`flock`], [`pidfd_open`], .. Each gives an [`io::Result`](std::io::Result) and says whether it
+//! may block; one that may is declared to the scheduler, in a task and anywhere else.
+//!
+//! ```
+//! use std::fs::File;
+//! use std::os::fd::AsFd;
+//!
+//! use handover::syscall;
+//!
+//! # #[handover::main]
+//! # async fn main() -> std::io::Result<()> {
+//! # let path = std::env::temp_dir().join(format!("handover-syscall-{}", std::process::id()));
+//! let (source, copy) = (File::open("Cargo.toml")?, File::create(&path)?);
+//! let len = source.metadata()?.len() as usize;
+//! // Within the kernel, or by sharing the blocks.
+//! let copied = syscall::copy_file_range(source.as_fd(), None, copy.as_fd(), None, len, 0)?;
+//! assert_eq!(copied, len);
+//! # std::fs::remove_file(path)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`syscalls!`] makes more of them, from a table:
+//!
+//! ```
+//! use std::os::fd::{AsFd, BorrowedFd};
+//!
+//! handover::syscalls! {
+//!     /// Writes to `file`, waiting for room.
+//!     pub blocking(hand_on) fn write(file: BorrowedFd<'_>, bytes: &[u8]) -> usize = unsafe libc::SYS_write;
+//!
+//!     /// The process's parent.
+//!     pub nonblocking fn getppid() -> u32 = unsafe libc::SYS_getppid;
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let (_reader, writer) = std::io::pipe()?;
+//! assert_eq!(write(writer.as_fd(), b"seven")?, 5);
+//! assert_eq!(getppid()?, std::os::unix::process::parent_id());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # By number
+//!
+//! [`syscall!`] is for any calls that may block: the scheduler is told, and carries on with another thread if the call takes long. [`raw_syscall!`] is for calls that never
 //! block, and tells nobody. Both take the call's number and 0 to 6 arguments, and give `Result<usize, Errno>`. They are at the crate's root as well, so `use handover::syscall;` brings the macro and
 //! this module.
 //!
@@ -61,6 +106,55 @@
 //! unsafe { handover::syscall!(libc::SYS_write, 1, bytes, 5) };
 //! ```
 //!
+//! Of a table's function, another number of arguments, or another type:
+//!
+//! ```compile_fail,E0061
+//! handover::syscall::eventfd(0);
+//! ```
+//!
+//! ```compile_fail,E0308
+//! // The number of a descriptor may be anybody's: `file.as_fd()` is one that is open.
+//! handover::syscall::syncfs(3);
+//! ```
+//!
+//! In a table, more than six words, what is no parameter or answer, and what the kernel must not write to:
+//!
+//! ```compile_fail,E0277
+//! handover::syscalls! {
+//!     nonblocking fn seven(a: &[u8], b: &[u8], c: &[u8], d: u32) = unsafe libc::SYS_getpid;
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! handover::syscalls! { blocking(retry) fn unlink(path: &str) = unsafe libc::SYS_unlink; }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! handover::syscalls! { nonblocking fn getppid() -> f64 = unsafe libc::SYS_getppid; }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! handover::syscalls! { nonblocking fn sysinfo(info: &mut bool) = unsafe libc::SYS_sysinfo; }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! handover::syscalls! { nonblocking fn sysinfo() -> String as info = unsafe libc::SYS_sysinfo(info); }
+//! ```
+//!
+//! A call that says not whether it blocks, one that blocks and says not what a signal does, and a table without its promise:
+//!
+//! ```compile_fail
+//! handover::syscalls! { fn getppid() -> u32 = unsafe libc::SYS_getppid; }
+//! ```
+//!
+//! ```compile_fail
+//! handover::syscalls! { blocking fn sync() = unsafe libc::SYS_sync; }
+//! ```
+//!
+//! ```compile_fail
+//! handover::syscalls! { nonblocking fn getppid() -> u32 = libc::SYS_getppid; }
+//! ```
+//!
 //! No number, and a call without `unsafe`:
 //!
 //! ```compile_fail
@@ -70,6 +164,8 @@
 //! ```compile_fail,E0133
 //! handover::raw_syscall!(libc::SYS_getpid);
 //! ```
+//!
+#![doc = include_str!("../docs/SYSCALLS.md")]
 
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"), target_pointer_width = "64"))]
 #[doc(inline)]

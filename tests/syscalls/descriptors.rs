@@ -131,7 +131,7 @@ fn marks_a_range_of_descriptors() {
     fcntl_setfd(file.as_fd(), 0).unwrap();
     let number = file.as_raw_fd() as u32;
     // SAFETY: it is only marked.
-    unsafe { close_range(number, number, libc::CLOSE_RANGE_CLOEXEC as u32) }.unwrap();
+    unsafe { close_range(number, number, libc::CLOSE_RANGE_CLOEXEC) }.unwrap();
     assert_eq!(fcntl_getfd(file.as_fd()).unwrap(), libc::FD_CLOEXEC);
 
     let number = OwnedFd::from(file.try_clone().unwrap());

@@ -17,7 +17,7 @@ covered! {
     ppoll: answers[polls_what_is_ready, says_how_much_of_the_timeout_is_left], refuses[polls_for_no_negative_time], waits[a_poll_waits];
     poll_now: answers[polls_without_waiting], refuses[polls_no_more_than_there_may_be];
     inotify_init1: answers[makes_an_empty_list_of_watches], refuses[makes_no_list_with_unknown_flags];
-    inotify_add_watch: answers[watches_a_file], refuses[watches_nothing_that_is_not_there], waits[an_event_of_a_watch_waits];
+    inotify_add_watch: answers[watches_a_file, an_event_of_a_watch_can_be_waited_for], refuses[watches_nothing_that_is_not_there];
     inotify_rm_watch: answers[ends_a_watch], refuses[ends_no_watch_twice];
     eventfd: answers[counts_what_is_written], refuses[makes_no_counter_with_unknown_flags];
     timerfd_create: answers[makes_a_timer_that_is_off], refuses[makes_no_timer_of_an_unknown_clock];
@@ -121,7 +121,7 @@ fn watches_nothing_that_is_not_there() {
 }
 
 /// Its events cannot be spliced: they are read, by a call that is declared by itself.
-fn an_event_of_a_watch_waits() {
+fn an_event_of_a_watch_can_be_waited_for() {
     let (watches, mut file, watch) = watched("inotify-waits");
     let (_reader, to) = io::pipe().unwrap();
     assert_refused(splice(watches.as_fd(), None, to.as_fd(), None, 64, 0), Errno::EINVAL);

@@ -157,8 +157,8 @@ fn takes_advice_from_the_start_of_a_page_only() {
 }
 
 fn knows_its_commands() {
-    match membarrier(libc::MEMBARRIER_CMD_QUERY as i32, 0, 0) {
-        Ok(commands) => assert_ne!(commands & libc::MEMBARRIER_CMD_GLOBAL as i32, 0),
+    match membarrier(libc::MEMBARRIER_CMD_QUERY, 0, 0) {
+        Ok(commands) => assert_ne!(commands & libc::MEMBARRIER_CMD_GLOBAL, 0),
         refused => assert_refused(refused, Errno::ENOSYS),
     }
 }

@@ -14,7 +14,7 @@ covered! {
     prlimit: answers[sets_a_limit_and_gives_the_old_one], refuses[raises_no_limit_beyond_itself];
 }
 
-const NOFILE: u32 = libc::RLIMIT_NOFILE as u32;
+const NOFILE: u32 = libc::RLIMIT_NOFILE;
 
 fn cpus(set: &libc::cpu_set_t) -> Vec<usize> {
     // SAFETY: it looks at the set, which has as many bits.
@@ -72,7 +72,7 @@ fn knows_no_limit_of_nothing() {
 }
 
 fn sets_a_limit_and_gives_the_old_one() {
-    let core = libc::RLIMIT_CORE as u32;
+    let core = libc::RLIMIT_CORE;
     let before = getrlimit(core).unwrap();
     let lower = libc::rlimit { rlim_cur: 0, rlim_max: before.rlim_max };
     let old = prlimit(0, core, Some(&lower)).unwrap();

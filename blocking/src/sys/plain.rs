@@ -10,8 +10,8 @@ use std::sync::atomic::AtomicU32;
 /// # Safety
 /// Zeros, and whatever the kernel writes over them, are a value of the type: no reference, no `bool`, no enum, nothing that is dropped. Its layout is the kernel's (`#[repr(C)]`).
 #[diagnostic::on_unimplemented(
-    message = "the kernel may write any bytes to a `{Self}`, and not all of them may be one",
-    note = "`unsafe impl Plain` for a `#[repr(C)]` structure of integers promises that they are"
+    message = "a system call can neither take nor write a `{Self}`",
+    note = "text goes as `&CStr`; `unsafe impl Plain` makes a `#[repr(C)]` structure of integers one that the kernel may write"
 )]
 pub unsafe trait Plain: Sized {
     /// The value whose bytes are all zero.

@@ -21,11 +21,12 @@ syscalls! {
     pub nonblocking fn fcntl_setfd(file: BorrowedFd<'_>, flags: c_int) = unsafe libc::SYS_fcntl(file, libc::F_SETFD, flags) see fcntl(2);
 
     /// How many bytes a pipe holds.
-    pub nonblocking fn fcntl_getpipe_sz(pipe: BorrowedFd<'_>) -> usize = unsafe libc::SYS_fcntl(pipe, libc::F_GETPIPE_SZ) see fcntl(2);
+    // A writer has the pipe's lock while it copies, from memory that may have to come from a disk first.
+    pub blocking(retry) fn fcntl_getpipe_sz(pipe: BorrowedFd<'_>) -> usize = unsafe libc::SYS_fcntl(pipe, libc::F_GETPIPE_SZ) see fcntl(2);
 
     /// Makes a pipe hold `size` bytes or more, and says how many.
-    // Readers and writers that wait have let the pipe's lock go.
-    pub nonblocking fn fcntl_setpipe_sz(pipe: BorrowedFd<'_>, size: c_int) -> usize
+    // For the same lock.
+    pub blocking(retry) fn fcntl_setpipe_sz(pipe: BorrowedFd<'_>, size: c_int) -> usize
         = unsafe libc::SYS_fcntl(pipe, libc::F_SETPIPE_SZ, size) see fcntl(2);
 
     /// A pipe: its reading and its writing end. `flags`: `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT` (packets).

@@ -16,6 +16,7 @@ syscalls! {
         = unsafe libc::SYS_ppoll(files, timeout, mask, SIGNAL_SET_LEN);
 
     /// Which of `files` are ready now? Says how many.
+    // Files ask nobody, but for those of FUSE, which answer for their server: whoever polls one had better call `ppoll` with no time to wait.
     pub nonblocking fn poll_now(files: &mut [libc::pollfd]) -> usize
         = unsafe libc::SYS_ppoll(files, &mut libc::timespec { tv_sec: 0, tv_nsec: 0 }, None::<&libc::sigset_t>, SIGNAL_SET_LEN) see poll(2);
 
@@ -27,7 +28,8 @@ syscalls! {
     pub blocking(retry) fn inotify_add_watch(inotify: BorrowedFd<'_>, path: &CStr, mask: u32) -> c_int = unsafe libc::SYS_inotify_add_watch;
 
     /// Ends a watch.
-    pub nonblocking fn inotify_rm_watch(inotify: BorrowedFd<'_>, watch: c_int) = unsafe libc::SYS_inotify_rm_watch;
+    // It may be what kept a removed file on the disk.
+    pub blocking(retry) fn inotify_rm_watch(inotify: BorrowedFd<'_>, watch: c_int) = unsafe libc::SYS_inotify_rm_watch;
 
     /// A counter that writes add to and reads take from. `flags`: `EFD_CLOEXEC`, `EFD_NONBLOCK`, `EFD_SEMAPHORE`.
     pub nonblocking fn eventfd(initial: c_uint, flags: c_int) -> OwnedFd = unsafe libc::SYS_eventfd2;

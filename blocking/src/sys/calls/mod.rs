@@ -1,7 +1,8 @@
 //! Which system calls does a Rust program miss in std, and which of them may block?
 //!
 //! A call is `blocking` if anything that it was asked to do may wait, for a disk, for a server behind a network file system, or for somebody else: the scheduler is told, which costs three
-//! nanoseconds. So every call with a path is, for a path may lead through a network or FUSE mount. A call is `nonblocking` if it only touches memory of the kernel's.
+//! nanoseconds. So every call with a path is, for a path may lead through a network or FUSE mount. A call is `nonblocking` if it only touches memory of the kernel's and
+//! the caller's own. (That may have to be brought in from a disk, as for any instruction.)
 //!
 //! Of the blocking ones, those that end by themselves (a disk's work, a look-up) are made again after a signal (`retry`). Those that may wait for ever (for a lock, an event, a process, room in a pipe) hand
 //! `EINTR` on (`hand_on`), so that who cancels can end them.

@@ -19,6 +19,8 @@ syscalls! {
     /// Waits for a child to change its state (`WEXITED`, `WSTOPPED`, `WCONTINUED`), and reaps it unless `WNOWAIT` is among the options.
     ///
     /// `id_type` is `P_PID`, `P_PGID`, `P_PIDFD` (then `id` is the descriptor's number) or `P_ALL`.
+    ///
+    /// The answer is not `Send`: take out of it what is needed before the next `.await`.
     pub blocking(hand_on) fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: c_int) -> libc::siginfo_t as info
         = unsafe libc::SYS_waitid(id_type, id, info, options, ptr::null_mut::<libc::rusage>());
 
