@@ -75,7 +75,8 @@
 //! ```
 //!
 //! In async code, `blocking(|| unsafe { raw_syscall!(..) }).await` makes a declared call, too; unlike [`syscall!`] it lets other tasks go first, and waits for its turn under
-//! [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads).
+//! [`max_blocking_threads`](crate::runtime::Builder::max_blocking_threads). So does `blocking(|| flock(..)).await`, around a function that declares its call anyway: where many tasks may wait long,
+//! it keeps them from taking a thread each. `blocking(`[`cancellable`](crate::cancellable)`(|| flock(..)))` ends, with `EINTR`, when its task is aborted.
 //!
 //! # What does not compile
 //!

@@ -15,10 +15,8 @@ mod parameter;
 mod plain;
 mod table;
 
-/// The calls that the standard library lacks.
-///
-/// Where the kernel's table is the generic one for 64 bits, or x86-64's. On 32-bit architectures 64-bit offsets come in two halves and several calls have one name (`fcntl64`, `statfs64`,
-/// `ppoll_time64`); the others lack some, as powerpc64 `sync_file_range`.
+// Where the kernel's table is the generic one for 64 bits, or x86-64's. On 32-bit architectures 64-bit offsets come in two halves and several calls have one name (`fcntl64`, `statfs64`,
+// `ppoll_time64`); others lack some, as powerpc64 `sync_file_range`.
 #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"), target_pointer_width = "64"))]
 pub mod calls;
 

@@ -87,11 +87,11 @@ macro_rules! __syscalls {
     // `@make` says what is wrong.
     (@class $($other:tt)*) => { $crate::sys::Class::Nonblocking };
 
-    (@says blocking(retry)) => { "**May block**: declared to the scheduler. If a signal interrupts it, it starts again." };
+    (@says blocking(retry)) => { "It may block, and is declared to the scheduler. If a signal interrupts it, it starts again." };
     (@says blocking(hand_on)) => {
-        "**May block**: declared to the scheduler. A signal that interrupts it is handed on, as [`Interrupted`](::std::io::ErrorKind::Interrupted) (`EINTR`)."
+        "It may block, and is declared to the scheduler. A signal that interrupts it is handed on, as [`Interrupted`](::std::io::ErrorKind::Interrupted) (`EINTR`)."
     };
-    (@says nonblocking) => { "**Never blocks**: the scheduler is not told." };
+    (@says nonblocking) => { "It never blocks: the scheduler is not told." };
     (@says $($other:tt)*) => { "" };
 
     (@page $name:ident) => { ::std::concat!(::std::stringify!($name), "(2)") };
@@ -156,6 +156,7 @@ macro_rules! __syscalls {
         $(
             $(#[$attribute])*
             #[doc = ""]
+            #[doc = "# Blocking"]
             #[doc = ""]
             #[doc = $crate::__syscalls!(@says $class $(($policy))?)]
             #[doc = $crate::__syscalls!(@link $name $($page($section))?)]

@@ -7,7 +7,7 @@
 //! Of the blocking ones, those that end by themselves (a disk's work, a look-up) are made again after a signal (`retry`). Those that may wait for ever (for a lock, an event, a process, room in a pipe) hand
 //! `EINTR` on (`hand_on`), so that who cancels can end them.
 //!
-//! Why the functions are safe: pointers come from references and lengths from the same slices; what the kernel writes is [`Plain`](super::Plain); no call keeps a pointer; descriptors are borrowed, and a new one is
+//! Why the functions are safe: pointers come from references and lengths from the same slices; what the kernel writes is [`Plain`](crate::sys::Plain); no call keeps a pointer; descriptors are borrowed, and a new one is
 //! owned. Where the types cannot say it, the function is unsafe.
 
 mod attributes;
