@@ -27,6 +27,7 @@
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod integrations;
+pub mod io;
 mod metrics;
 #[cfg(feature = "net")]
 pub mod net;

@@ -69,7 +69,6 @@ impl Driver for Wiring {
 ///
 /// # Errors
 /// Outside a runtime.
-#[cfg_attr(not(any(feature = "net", feature = "time")), expect(dead_code, reason = "sockets and timers are switched off"))]
 pub(crate) fn reactor() -> io::Result<Arc<Reactor>> {
     Handle::with_current(|handle| Arc::clone(handle.reactor())).map_err(io::Error::other)
 }
@@ -86,7 +85,6 @@ pub(crate) fn timer_shard() -> usize {
 
 /// At the start of every poll of I/O and timers of ours: `Pending` (woken) if the thread has lost its processor or was asked to yield.
 #[inline]
-#[cfg_attr(not(any(feature = "net", feature = "time")), expect(dead_code, reason = "sockets and timers are switched off"))]
 pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
     if current::should_step_aside() {
         cx.waker().wake_by_ref();

@@ -17,7 +17,7 @@
 //!
 //! # Locks
 //!
-//! The table of registrations is locked before a cell's waiters, never after; the lock of a timer shard is taken alone. No user
+//! The table of registrations is locked before a cell's waiters, never after; the locks of a timer shard and of descriptors' numbers are taken alone. No user
 //! code (a waker's clone, wake or drop) runs while one of them is held.
 
 #![deny(unsafe_code)]
@@ -28,6 +28,7 @@ pub mod clock;
 mod error;
 mod interest;
 mod kernel;
+mod numbers;
 pub mod poller;
 mod reactor;
 pub mod readiness;

@@ -15,6 +15,7 @@ use crate::cell::Cell;
 use crate::clock::{Clock, Moment};
 use crate::interest::Interest;
 use crate::kernel::{self, Kernel};
+use crate::numbers::Numbers;
 use crate::poller::{Poller, Wake};
 use crate::registrations::Registrations;
 use crate::source::Source;
@@ -32,6 +33,7 @@ pub struct Reactor {
     registry: mio::Registry,
     eventfd: mio::Waker,
     registrations: Registrations,
+    numbers: Numbers,
     timers: Timers,
     clock: Clock,
 }
@@ -54,12 +56,14 @@ impl Reactor {
             registry,
             eventfd,
             registrations: Registrations::new(),
+            numbers: Numbers::new(),
             timers: Timers::new(shards.max(1)),
             clock,
         })
     }
 
-    /// Registers `fd`, edge-triggered. The descriptor must be non-blocking, and stay open until the [`Source`] is dropped.
+    /// Registers `fd`, edge-triggered. The descriptor stays open until the [`Source`] is dropped. A call on one that is not
+    /// non-blocking is worth making when it is ready, and may block all the same.
     ///
     /// # Errors
     ///
@@ -69,7 +73,7 @@ impl Reactor {
         let cell = Arc::new(Cell::new());
         // The table comes first: from the call to epoll on, the poller may meet the token.
         let token = self.registrations.insert(Arc::clone(&cell))?;
-        if let Err(error) = self.registry.register(&mut SourceFd(&fd), token, interest.to_mio()) {
+        if let Err(error) = self.numbers.claim(fd, token, || self.registry.register(&mut SourceFd(&fd), token, interest.to_mio())) {
             self.registrations.remove(token);
             return Err(error);
         }
@@ -78,9 +82,11 @@ impl Reactor {
 
     /// Epoll first, then the table: an event fetched in between finds its cell, and nobody minds.
     pub(crate) fn deregister(&self, token: Token, fd: RawFd) {
-        // The only failure is that the descriptor was closed before, against the rule of `Source`; epoll has then forgotten it by
-        // itself. There is nobody to tell in a drop.
-        let _closed_before = self.registry.deregister(&mut SourceFd(&fd));
+        self.numbers.release(fd, token, || {
+            // The only failure is that the descriptor was closed before, against the rule of `Source`; epoll has then forgotten it by
+            // itself. There is nobody to tell in a drop.
+            let _closed_before = self.registry.deregister(&mut SourceFd(&fd));
+        });
         self.registrations.remove(token);
     }
 

@@ -16,8 +16,8 @@ use crate::readiness::Ready;
 
 /// A registered file descriptor.
 ///
-/// It does not own the descriptor. Whoever does drops the `Source` first: a descriptor that is closed while registered may be given
-/// out again, and dropping the `Source` would then take the new owner's registration away.
+/// It does not own the descriptor. Whoever does drops the `Source` first: a descriptor that is closed while registered is never ready again, unless a duplicate keeps the file open. Others
+/// that are given its number are not touched.
 pub struct Source {
     reactor: Arc<Reactor>,
     cell: Arc<Cell>,
@@ -64,6 +64,15 @@ impl Source {
         let mut listed = Listed { cell: &self.cell, place: None };
         let found = future::poll_fn(|cx| listed.cell.poll_listed(cx, &mut listed.place, interest)).await;
         Ok(found?)
+    }
+
+    /// What is known about `interest` now, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShutDown`](crate::Error::ShutDown), after [`Reactor::close`].
+    pub fn look(&self, interest: Interest) -> Poll<io::Result<Ready>> {
+        self.cell.look(interest).map_err(io::Error::from)
     }
 
     /// A call said `EAGAIN`: what was `seen` no longer holds, unless it was reported anew in between.

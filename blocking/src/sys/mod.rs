@@ -8,6 +8,7 @@
 
 mod answer;
 mod argument;
+pub mod descriptor;
 mod errno;
 mod names;
 mod page_size;

@@ -1,0 +1,168 @@
+//! What does one do with a descriptor of which nothing is known? Asks what it is, whether it is ready, and reads or writes it.
+//!
+//! Calls of POSIX, which std has for its own types alone. None of them is declared: whoever makes one that may block declares it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// What a descriptor leads to. See inode(7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, a directory, a block device: a read or write takes as long as the disk does, and nobody else is waited for.
+    Stored,
+    /// A socket.
+    Socket,
+    /// A pipe, with or without a name.
+    Pipe,
+    /// A character device, or something of the kernel's without a name, as an eventfd.
+    Other,
+}
+
+/// What `fd` leads to.
+///
+/// # Errors
+/// Those of fstat(2).
+pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `status` has room for what the call writes.
+    answer(unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } as isize)?;
+    // SAFETY: the call has succeeded and filled it in; zeros would be a valid value, too.
+    let status = unsafe { status.assume_init() };
+    Ok(match status.st_mode & libc::S_IFMT {
+        libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Kind::Stored,
+        libc::S_IFSOCK => Kind::Socket,
+        libc::S_IFIFO => Kind::Pipe,
+        _ => Kind::Other,
+    })
+}
+
+/// Whether `fd` can be read (`libc::POLLIN`) or written (`libc::POLLOUT`) now, or a call would say at once why not. It does not wait.
+///
+/// # Errors
+/// Those of poll(2).
+pub fn is_ready(fd: BorrowedFd<'_>, events: libc::c_short) -> io::Result<bool> {
+    let mut asked = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+    // SAFETY: `asked` is one entry, which the call reads and writes.
+    answer(unsafe { libc::poll(&raw mut asked, 1, 0) } as isize).map(|ready| ready > 0)
+}
+
+/// Reads into `buffers`, from the file's own position on if it has one.
+///
+/// # Errors
+/// Those of readv(2).
+#[inline]
+pub fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    // SAFETY: an `IoSliceMut` has the layout of an `iovec`, and lends its memory for writing as long as the call lasts.
+    answer(unsafe { libc::readv(fd.as_raw_fd(), buffers.as_mut_ptr().cast(), pieces(buffers.len())) })
+}
+
+/// Writes `buffers`, from the file's own position on if it has one.
+///
+/// # Errors
+/// Those of writev(2).
+#[inline]
+pub fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    // SAFETY: an `IoSlice` has the layout of an `iovec`, and lends its memory for reading as long as the call lasts.
+    answer(unsafe { libc::writev(fd.as_raw_fd(), buffers.as_ptr().cast(), pieces(buffers.len())) })
+}
+
+/// Reads from a socket, whose flags do not matter: it does not block.
+///
+/// # Errors
+/// Those of recvmsg(2): `EAGAIN` if there is nothing.
+#[inline]
+pub fn receive(socket: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    let mut message = message(buffers.as_mut_ptr().cast(), buffers.len());
+    // SAFETY: the message names nothing but the buffers, which are as in `read`.
+    answer(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) })
+}
+
+/// Writes to a socket, whose flags do not matter: it does not block, and a peer that has gone is an error and no signal.
+///
+/// # Errors
+/// Those of sendmsg(2): `EAGAIN` if there is no room.
+#[inline]
+pub fn send(socket: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    let message = message(buffers.as_ptr().cast_mut().cast(), buffers.len());
+    // SAFETY: the message names nothing but the buffers, which are as in `write`; the call only reads them.
+    answer(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) })
+}
+
+/// A message without an address and without control data.
+fn message(pieces_at: *mut libc::iovec, len: usize) -> libc::msghdr {
+    // SAFETY: zeros and null pointers are a valid message: an empty one.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = pieces_at;
+    message.msg_iovlen = pieces(len) as _;
+    message
+}
+
+/// The kernel takes `IOV_MAX` pieces at once, 1,024 of them on Linux and the BSDs, and refuses more. What is left is for the next call, as after any other short count.
+fn pieces(len: usize) -> libc::c_int {
+    len.min(1_024) as libc::c_int
+}
+
+#[inline]
+fn answer(count: isize) -> io::Result<usize> {
+    usize::try_from(count).map_err(|_negative| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_told() {
+        let (socket, _peer) = UnixStream::pair().unwrap();
+        let (pipe, _writer) = io::pipe().unwrap();
+        assert_eq!(kind(socket.as_fd()).unwrap(), Kind::Socket);
+        assert_eq!(kind(pipe.as_fd()).unwrap(), Kind::Pipe);
+        assert_eq!(kind(File::open("Cargo.toml").unwrap().as_fd()).unwrap(), Kind::Stored);
+        assert_eq!(kind(File::open("src").unwrap().as_fd()).unwrap(), Kind::Stored);
+        assert_eq!(kind(File::open("/dev/null").unwrap().as_fd()).unwrap(), Kind::Other);
+    }
+
+    #[test]
+    fn a_pipe_is_ready_when_it_holds_something_and_when_it_has_ended() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!is_ready(reader.as_fd(), libc::POLLIN).unwrap());
+        assert!(is_ready(writer.as_fd(), libc::POLLOUT).unwrap());
+        assert_eq!(write(writer.as_fd(), &[IoSlice::new(b"in "), IoSlice::new(b"pieces")]).unwrap(), 9);
+        assert!(is_ready(reader.as_fd(), libc::POLLIN).unwrap());
+        let (mut first, mut second) = ([0; 4], [0; 8]);
+        assert_eq!(read(reader.as_fd(), &mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)]).unwrap(), 9);
+        assert_eq!((&first, &second[..5]), (b"in p", &b"ieces"[..]));
+        drop(writer);
+        assert!(is_ready(reader.as_fd(), libc::POLLIN).unwrap());
+    }
+
+    #[test]
+    fn a_blocking_socket_does_not_block() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        assert_eq!(receive(ours.as_fd(), &mut [IoSliceMut::new(&mut [0; 4])]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let full = loop {
+            match send(ours.as_fd(), &[IoSlice::new(&[7; 4096])]) {
+                Ok(sent) => assert!(sent > 0),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(receive(theirs.as_fd(), &mut [IoSliceMut::new(&mut [0; 4])]).unwrap(), 4);
+        drop(theirs);
+        // No signal ends this process.
+        assert_eq!(send(ours.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().raw_os_error(), Some(libc::EPIPE));
+    }
+
+    #[test]
+    fn errors_are_the_systems() {
+        let file = File::open("src").unwrap();
+        assert_eq!(read(file.as_fd(), &mut [IoSliceMut::new(&mut [0; 4])]).unwrap_err().raw_os_error(), Some(libc::EISDIR));
+        assert_eq!(write(file.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().raw_os_error(), Some(libc::EBADF));
+        assert_eq!(receive(file.as_fd(), &mut []).unwrap_err().raw_os_error(), Some(libc::ENOTSOCK));
+        assert_eq!(send(file.as_fd(), &[]).unwrap_err().raw_os_error(), Some(libc::ENOTSOCK));
+    }
+}
