@@ -96,7 +96,6 @@ pub(crate) fn poll_proceed(cx: &mut Context<'_>) -> Poll<()> {
 /// Runs a blocking call inside a `poll` function, after letting others go first if the thread has no processor.
 #[track_caller]
 #[inline(always)]
-#[cfg_attr(not(feature = "fs"), expect(dead_code, reason = "files are switched off"))]
 pub(crate) fn inline<T>(cx: &mut Context<'_>, f: impl FnOnce() -> T) -> Poll<T> {
     call::poll_call(cx, Site::of(std::panic::Location::caller()), f)
 }

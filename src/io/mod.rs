@@ -5,10 +5,18 @@
 //! Traits and buffered adapters are those of `futures::io`.
 
 mod async_fd;
+mod fd;
+mod fd_io;
+#[cfg_attr(not(all(target_os = "linux", target_pointer_width = "64")), path = "kernel_without.rs")]
+mod kernel;
 mod ready_guard;
 mod refusal;
+mod stdio;
+mod waiting;
 
 pub use async_fd::AsyncFd;
+pub use fd::Fd;
 #[doc(inline)]
 pub use handover_reactor::{Interest, Ready};
 pub use ready_guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard, TryIoError};
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};

@@ -36,6 +36,58 @@ pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     })
 }
 
+/// How a descriptor was opened, and the flag that says whether it blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access {
+    /// It may be read.
+    pub reads: bool,
+    /// It may be written.
+    pub writes: bool,
+    /// `O_NONBLOCK` is set. It may be changed at any time by whoever shares the open file.
+    pub is_nonblocking: bool,
+}
+
+/// How `fd` was opened.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn access(fd: BorrowedFd<'_>) -> io::Result<Access> {
+    let flags = flags(fd)?;
+    let mode = flags & libc::O_ACCMODE;
+    Ok(Access {
+        reads: mode == libc::O_RDONLY || mode == libc::O_RDWR,
+        writes: mode == libc::O_WRONLY || mode == libc::O_RDWR,
+        is_nonblocking: flags & libc::O_NONBLOCK != 0,
+    })
+}
+
+/// Sets `O_NONBLOCK`, for everybody who shares the open file.
+///
+/// # Errors
+/// Those of fcntl(2).
+pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = flags(fd)? | libc::O_NONBLOCK;
+    // SAFETY: plain numbers; the descriptor is open as long as it is borrowed.
+    answer(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) } as isize).map(drop)
+}
+
+fn flags(fd: BorrowedFd<'_>) -> io::Result<libc::c_int> {
+    // SAFETY: plain numbers; the descriptor is open as long as it is borrowed.
+    answer(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) } as isize).map(|flags| flags as libc::c_int)
+}
+
+/// Tells a socket's peer that no more will come. That it has none, or has gone, is no error.
+///
+/// # Errors
+/// Those of shutdown(2) other than `ENOTCONN`.
+pub fn end_writing(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: plain numbers; the descriptor is open as long as it is borrowed.
+    match answer(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_WR) } as isize) {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        result => result.map(drop),
+    }
+}
+
 /// Whether `fd` can be read (`libc::POLLIN`) or written (`libc::POLLOUT`) now, or a call would say at once why not. It does not wait.
 ///
 /// # Errors
@@ -155,6 +207,18 @@ mod tests {
         drop(theirs);
         // No signal ends this process.
         assert_eq!(send(ours.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().raw_os_error(), Some(libc::EPIPE));
+    }
+
+    #[test]
+    fn flags_are_read_and_one_is_set() {
+        let (reader, _writer) = io::pipe().unwrap();
+        assert_eq!(access(reader.as_fd()).unwrap(), Access { reads: true, writes: false, is_nonblocking: false });
+        set_nonblocking(reader.as_fd()).unwrap();
+        assert_eq!(access(reader.as_fd()).unwrap(), Access { reads: true, writes: false, is_nonblocking: true });
+        let (socket, mut peer) = UnixStream::pair().unwrap();
+        assert_eq!(access(socket.as_fd()).unwrap(), Access { reads: true, writes: true, is_nonblocking: false });
+        end_writing(socket.as_fd()).unwrap();
+        assert_eq!(io::Read::read(&mut peer, &mut [0]).unwrap(), 0);
     }
 
     #[test]
