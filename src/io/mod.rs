@@ -5,6 +5,7 @@
 //! Traits and buffered adapters are those of `futures::io`.
 
 mod async_fd;
+mod copy;
 mod fd;
 mod fd_io;
 #[cfg_attr(not(all(target_os = "linux", target_pointer_width = "64")), path = "kernel_without.rs")]
@@ -15,6 +16,7 @@ mod stdio;
 mod waiting;
 
 pub use async_fd::AsyncFd;
+pub use copy::{Copier, CopySink, CopySource, Endpoint, Plain, copy, copy_bidirectional};
 pub use fd::Fd;
 #[doc(inline)]
 pub use handover_reactor::{Interest, Ready};

@@ -135,6 +135,12 @@ impl AsyncRead for Stdin {
 macro_rules! descriptor {
     ($($stream:ident)*) => {
         $(
+            impl $stream {
+                pub(super) fn fd(&self) -> io::Result<&Fd> {
+                    self.0.fd()
+                }
+            }
+
             impl AsFd for $stream {
                 fn as_fd(&self) -> BorrowedFd<'_> {
                     self.0.std.as_fd()

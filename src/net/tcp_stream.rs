@@ -257,6 +257,11 @@ impl TcpStream {
         when_ready(&self.source, Direction::Read, || self.socket.peek(buffer)).await
     }
 
+    /// Its registration, for calls that are made elsewhere.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// One call that moves up to `asked` bytes, when `direction` is ready.
     fn poll_transfer(
         &self,
