@@ -143,7 +143,7 @@ impl Copier {
             };
             match ready!(self.poll_by_kernel(cx, way, from, to)) {
                 // The end, says this way; an ordinary read confirms it.
-                Ok(0) => self.way = Some(Way::Plain),
+                Ok(0) => self.give_up(Way::Plain)?,
                 Ok(count) => return Poll::Ready(Ok(self.arrived(count))),
                 Err(error) if route::is_refusal(&error) => self.give_up(way)?,
                 Err(error) => return Poll::Ready(Err(error)),
@@ -177,7 +177,7 @@ impl Copier {
         route::poll_when_ready(cx, to, Direction::Write, || conduit.pour(to.fd))
     }
 
-    /// The kernel does not go this way. What it has taken from the reader by then is written.
+    /// The kernel does not go this way, or no further. What it has taken from the reader by then is written.
     fn give_up(&mut self, way: Way) -> io::Result<()> {
         self.way = Some(way.next());
         if let Some(conduit) = &mut self.conduit {
