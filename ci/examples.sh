@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Both examples, driven for real as a user would run them.
+# The examples, driven for real as a user would run them.
 set -euo pipefail
 if ! command -v curl > /dev/null; then apt-get update -qq && apt-get install -y -qq curl; fi
 cargo build --release --examples --locked
@@ -19,3 +19,16 @@ test "$(curl -sSf "$url/files/file.txt")" = "a file"
 kill -INT $server
 wait $server
 echo "notes ended cleanly"
+
+head -c 100000000 /dev/urandom > "$folder/large"
+target/release/examples/cp --progress "$folder/large" "$folder/copy"
+cmp "$folder/large" "$folder/copy"
+mkfifo "$folder/fifo"
+target/release/examples/cp --progress "$folder/fifo" "$folder/copy" &
+copy=$!
+exec 3> "$folder/fifo"
+echo "a beginning" >&3
+kill -INT $copy
+wait $copy && exit 1
+cmp "$folder/large" "$folder/copy"
+echo "cp was stopped and left the target as it was"
