@@ -85,7 +85,7 @@ async fn copy(from: &Path, to: &Path, is_shown: bool, stop: &Stop) -> Result<(),
     let opening = handover::spawn(async move { Fd::open(&path, OpenOptions::new().read(true)).await });
     let mut source = stop.or(opening).await?.expect("opening a file does not panic")?;
     let about = fs::metadata(from).await?;
-    let length = about.is_file().then(|| about.len());
+    let length = about.is_file().then_some(about.len());
 
     let mut part = Part::create(&target).await?;
     let mut bar = Bar::new(length, is_shown);

@@ -18,6 +18,7 @@
 //! - [`blocking`] declares a call that may block; [`block_in_place`] is its sync form, for anywhere; [`spawn_blocking`] makes it a task of its own;
 //!   [`cancellable`] makes it end early when its task is aborted.
 //! - [`syscall!`] makes a system call that nobody has wrapped; [`syscall`](mod@syscall) has its errors.
+//! - [`io`] has descriptors of any kind, the standard streams, and copies that the kernel makes.
 //! - [`spawn`], [`task`], [`time`], [`net`], [`fs`] mean what they mean in tokio, with the I/O traits of `futures`.
 //! - A task that blocks *without* declaring it does not stop the others either: the monitor notices, hands its processor to another thread, and says so in a `warn!`.
 

@@ -466,7 +466,7 @@ fn a_hundred_blocked_fifo_reads_and_their_writers_on_two_processors() {
             })
         })
         .collect();
-    assert!(reading.wait_for(FIFOS as u64, LIMIT));
+    assert!(reading.wait_for(FIFOS as u64, LIMIT), "{} of {FIFOS} have begun", reading.steps());
     assert!(metrics.threads() < FIFOS / 2 && metrics.calls_out() == 0, "who waits holds no thread: {metrics:?}");
     // when writers come, each opening its FIFO as a shell would,
     let writers: Vec<_> = paths
