@@ -437,7 +437,9 @@ fn an_error_comes_with_a_count() {
         taking.await.unwrap();
         assert!((10_000..1_000_000).contains(&copier.moved()), "{}", copier.moved());
 
-        // What cannot be read says so.
+        // What cannot be read says so, the wrong end of a pipe too, which would never be ready.
+        let ((_source, mut wrong), (_other, mut sink)) = (pipe(), pipe());
+        assert_eq!(copy(&mut wrong, &mut sink).await.unwrap_err().raw_os_error(), Some(libc::EBADF));
         let path: PathBuf = directory.join("written");
         let mut unreadable = File::create(&path).await.unwrap();
         let mut sink = File::create(directory.join("sink")).await.unwrap();

@@ -74,7 +74,7 @@ impl<T: AsFd> AsyncFd<T> {
         Self::with_interest(inner, Interest::BOTH)
     }
 
-    /// Registers the descriptor of `inner` with the current runtime, for what `interest` says.
+    /// Registers the descriptor of `inner` with the current runtime, for what `interest` says. The other side is never reported ready.
     ///
     /// # Errors
     ///

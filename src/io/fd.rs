@@ -92,7 +92,12 @@ impl<T: AsFd> Fd<T> {
     /// Outside a runtime, unless it is a file; if it is registered with the runtime already (of kind [`AlreadyExists`](io::ErrorKind::AlreadyExists)); those of fstat(2), fcntl(2) and epoll_ctl(2). The message names the
     /// descriptor.
     pub fn new(inner: T) -> io::Result<Self> {
-        let route = Route::of(inner.as_fd())?;
+        Self::with_interest(inner, Interest::BOTH)
+    }
+
+    /// Watches for no more than `wanted`.
+    pub(super) fn with_interest(inner: T, wanted: Interest) -> io::Result<Self> {
+        let route = Route::of(inner.as_fd(), wanted)?;
         Ok(Self { route, inner: Some(inner) })
     }
 
@@ -199,7 +204,7 @@ impl Fd {
 }
 
 impl Route {
-    fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
+    fn of(fd: BorrowedFd<'_>, wanted: Interest) -> io::Result<Self> {
         let number = fd.as_raw_fd();
         let explain = |error| explained(number, error);
         let kind = descriptor::kind(fd).map_err(explain)?;
@@ -208,8 +213,8 @@ impl Route {
             return Ok(Self::Inline);
         }
         let access = descriptor::access(fd).map_err(explain)?;
-        // Only what it is open for: a terminal that is read need not hear that there is room on the screen.
-        let interest = match (access.reads, access.writes) {
+        // Only what it is open for, and asked for: who reads a terminal need not hear that there is room on the screen.
+        let interest = match (access.reads && wanted.is_readable(), access.writes && wanted.is_writable()) {
             (true, false) => Interest::READABLE,
             (false, true) => Interest::WRITABLE,
             _ => Interest::BOTH,

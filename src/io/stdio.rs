@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::Fd;
+use super::{Fd, Interest};
 
 /// The standard input of the process.
 ///
@@ -36,7 +36,7 @@ use super::Fd;
 /// # }
 /// ```
 pub fn stdin() -> Stdin {
-    Stdin(Stream::new(std::io::stdin()))
+    Stdin(Stream::new(std::io::stdin(), Interest::READABLE))
 }
 
 /// The standard output of the process.
@@ -62,7 +62,7 @@ pub fn stdin() -> Stdin {
 /// # }
 /// ```
 pub fn stdout() -> Stdout {
-    Stdout(Stream::new(std::io::stdout()))
+    Stdout(Stream::new(std::io::stdout(), Interest::WRITABLE))
 }
 
 /// The standard error of the process. It is as [`stdout`].
@@ -79,7 +79,7 @@ pub fn stdout() -> Stdout {
 /// # }
 /// ```
 pub fn stderr() -> Stderr {
-    Stderr(Stream::new(std::io::stderr()))
+    Stderr(Stream::new(std::io::stderr(), Interest::WRITABLE))
 }
 
 /// A handle of the standard input; see [`stdin`].
@@ -94,19 +94,20 @@ pub struct Stderr(Stream<std::io::Stderr>);
 /// One of the three, duplicated and registered when it is first used. Std's object is here for its descriptor; its lock and its buffer are not used.
 struct Stream<S> {
     std: S,
+    interest: Interest,
     fd: OnceLock<Fd>,
 }
 
 impl<S: AsFd> Stream<S> {
-    fn new(std: S) -> Self {
-        Self { std, fd: OnceLock::new() }
+    fn new(std: S, interest: Interest) -> Self {
+        Self { std, interest, fd: OnceLock::new() }
     }
 
     fn fd(&self) -> io::Result<&Fd> {
         if let Some(fd) = self.fd.get() {
             return Ok(fd);
         }
-        let fd = Fd::new(self.std.as_fd().try_clone_to_owned()?)?;
+        let fd = Fd::with_interest(self.std.as_fd().try_clone_to_owned()?, self.interest)?;
         // If another task has come first, this one is closed again.
         Ok(self.fd.get_or_init(|| fd))
     }

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use handover_blocking::sys::descriptor::{self, Kind};
 use handover_reactor::Direction;
 
+use super::async_fd::uninterrupted;
 use super::kernel;
 
 /// How a call is kept from blocking.
@@ -124,7 +125,7 @@ pub(super) fn ask(fd: BorrowedFd<'_>, direction: Direction) -> io::Result<()> {
         Direction::Read => libc::POLLIN,
         Direction::Write => libc::POLLOUT,
     };
-    if descriptor::is_ready(fd, events)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    if uninterrupted(|| descriptor::is_ready(fd, events))? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
 }
 
 /// Writes at most `PIPE_BUF` bytes: whole pieces, or the beginning of the first.

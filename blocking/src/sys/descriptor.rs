@@ -23,17 +23,31 @@ pub enum Kind {
 /// # Errors
 /// Those of fstat(2).
 pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
-    let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: `status` has room for what the call writes.
-    answer(unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } as isize)?;
-    // SAFETY: the call has succeeded and filled it in; zeros would be a valid value, too.
-    let status = unsafe { status.assume_init() };
-    Ok(match status.st_mode & libc::S_IFMT {
+    Ok(match status(fd)?.st_mode & libc::S_IFMT {
         libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK => Kind::Stored,
         libc::S_IFSOCK => Kind::Socket,
         libc::S_IFIFO => Kind::Pipe,
         _ => Kind::Other,
     })
+}
+
+/// How many bytes a file has from its position on, as far as it knows: 0 for what has no length.
+///
+/// # Errors
+/// Those of fstat(2) and lseek(2).
+pub fn remaining(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let length = status(file)?.st_size as i64;
+    // SAFETY: plain numbers; the descriptor is open as long as it is borrowed.
+    let position = unsafe { libc::lseek(file.as_raw_fd(), 0, libc::SEEK_CUR) } as i64;
+    if position < 0 { Err(io::Error::last_os_error()) } else { Ok(length.saturating_sub(position).max(0) as u64) }
+}
+
+fn status(fd: BorrowedFd<'_>) -> io::Result<libc::stat> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: `status` has room for what the call writes.
+    answer(unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } as isize)?;
+    // SAFETY: the call has succeeded and filled it in; zeros would be a valid value, too.
+    Ok(unsafe { status.assume_init() })
 }
 
 /// How a descriptor was opened, and the flag that says whether it blocks.
@@ -207,6 +221,19 @@ mod tests {
         drop(theirs);
         // No signal ends this process.
         assert_eq!(send(ours.as_fd(), &[IoSlice::new(b"x")]).unwrap_err().raw_os_error(), Some(libc::EPIPE));
+    }
+
+    #[test]
+    fn what_remains_of_a_file_is_told() {
+        let mut file = File::open("Cargo.toml").unwrap();
+        let length = file.metadata().unwrap().len();
+        assert_eq!(remaining(file.as_fd()).unwrap(), length);
+        io::Read::read_exact(&mut file, &mut [0; 10]).unwrap();
+        assert_eq!(remaining(file.as_fd()).unwrap(), length - 10);
+        io::Seek::seek(&mut file, io::SeekFrom::End(5)).unwrap();
+        assert_eq!(remaining(file.as_fd()).unwrap(), 0);
+        let (reader, _writer) = io::pipe().unwrap();
+        assert_eq!(remaining(reader.as_fd()).unwrap_err().raw_os_error(), Some(libc::ESPIPE));
     }
 
     #[test]

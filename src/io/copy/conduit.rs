@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::io::kernel;
 
-/// What an ordinary pipe holds. Asking for more is futile: the writing end counts pages, and a socket's are seldom full.
-const CAPACITY: usize = 64 << 10;
+/// More than a pipe ever holds: it takes 16 pieces, each as large as the socket has them, 4 KiB or 32 of one.
+const CAPACITY: usize = 1 << 20;
 
 /// A pipe of the copy's own, filled only when it is empty: so a call on it never finds it full, and `EAGAIN` is always the other side's.
 #[derive(Debug)]

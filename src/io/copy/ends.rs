@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use handover_blocking::sys::descriptor::Kind;
-use handover_reactor::Source;
+use handover_reactor::{Direction, Source};
 
 use crate::io::fd::Route;
 use crate::io::{Fd, Stderr, Stdin, Stdout};
@@ -102,11 +102,11 @@ impl<'a> Endpoint<'a> {
     }
 
     /// Sockets of unknown type are not for the kernel: if they carry messages, splice(2) would join them. Nor are terminals and devices that make one wait: splice(2) has no flag that keeps it from waiting for them.
-    fn of<T: AsFd>(fd: &'a Fd<T>) -> Option<Self> {
+    /// Nor is the wrong end of a pipe, which would be waited for without end: the ordinary call says `EBADF`.
+    fn of<T: AsFd>(fd: &'a Fd<T>, direction: Direction) -> Option<Self> {
         let nature = match fd.route() {
             Route::Inline => Nature::Stored,
-            Route::Waiting(waiting) if waiting.kind == Kind::Pipe => Nature::Pipe(&waiting.source),
-            Route::Waiting(_) => return None,
+            route => Nature::Pipe(&route.waiting(direction).filter(|waiting| waiting.kind == Kind::Pipe)?.source),
         };
         Some(Self { fd: fd.as_fd(), nature })
     }
@@ -166,18 +166,18 @@ impl<T: AsyncWrite + Unpin> CopySink for Plain<T> {}
 
 /// Both ends of a type, and of references to it, which read and write as well.
 macro_rules! ends {
-    ($([$($generic:tt)*] $type:ty: $this:ident => $endpoint:expr;)*) => {
+    ($([$($generic:tt)*] $type:ty: $this:ident, $direction:ident => $endpoint:expr;)*) => {
         $(
             impl<$($generic)*> CopySource for $type {
                 fn endpoint(&self) -> Option<Endpoint<'_>> {
-                    let $this = self;
+                    let ($this, $direction) = (self, Direction::Read);
                     $endpoint
                 }
             }
 
             impl<$($generic)*> CopySink for $type {
                 fn endpoint(&self) -> Option<Endpoint<'_>> {
-                    let $this = self;
+                    let ($this, $direction) = (self, Direction::Write);
                     $endpoint
                 }
             }
@@ -198,35 +198,35 @@ macro_rules! ends {
 }
 
 ends! {
-    [T: AsFd] Fd<T>: fd => Endpoint::of(fd);
+    [T: AsFd] Fd<T>: fd, direction => Endpoint::of(fd, direction);
 }
 
 #[cfg(feature = "fs")]
 ends! {
-    [] crate::fs::File: file => Some(Endpoint::stored(file.as_fd()));
+    [] crate::fs::File: file, _direction => Some(Endpoint::stored(file.as_fd()));
 }
 
 #[cfg(feature = "net")]
 ends! {
-    [] crate::net::TcpStream: stream => Some(Endpoint::socket(stream.as_fd(), stream.source()));
+    [] crate::net::TcpStream: stream, _direction => Some(Endpoint::socket(stream.as_fd(), stream.source()));
 }
 
 // A stream that cannot be opened says why when it is read or written.
 impl CopySource for Stdin {
     fn endpoint(&self) -> Option<Endpoint<'_>> {
-        self.fd().ok().and_then(Endpoint::of)
+        self.fd().ok().and_then(|fd| Endpoint::of(fd, Direction::Read))
     }
 }
 
 impl CopySink for Stdout {
     fn endpoint(&self) -> Option<Endpoint<'_>> {
-        self.fd().ok().and_then(Endpoint::of)
+        self.fd().ok().and_then(|fd| Endpoint::of(fd, Direction::Write))
     }
 }
 
 impl CopySink for Stderr {
     fn endpoint(&self) -> Option<Endpoint<'_>> {
-        self.fd().ok().and_then(Endpoint::of)
+        self.fd().ok().and_then(|fd| Endpoint::of(fd, Direction::Write))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use handover_blocking::sys::descriptor;
 use handover_reactor::{Direction, Ready, Source};
 
 use super::ends::{Endpoint, Nature};
@@ -75,8 +76,14 @@ pub(super) fn range(from: Endpoint<'_>, to: Endpoint<'_>) -> io::Result<usize> {
 }
 
 /// From a file to another one, or to a socket when it has room.
+///
+/// No more is asked for than the file has: to kernels before 6.5, a file that ends early is one of which more is to come, and they hold its last bytes back for 200 ms, to send them together with that. Whether it has more
+/// by then is seen when it ends.
 pub(super) fn poll_sendfile(cx: &mut Context<'_>, from: Endpoint<'_>, to: Endpoint<'_>) -> Poll<io::Result<usize>> {
-    poll_when_ready(cx, to, Direction::Write, || kernel::sendfile(from.fd, to.fd, CHUNK))
+    poll_when_ready(cx, to, Direction::Write, || {
+        let remaining = usize::try_from(descriptor::remaining(from.fd)?).unwrap_or(CHUNK);
+        if remaining == 0 { Ok(0) } else { kernel::sendfile(from.fd, to.fd, remaining.min(CHUNK)) }
+    })
 }
 
 /// Makes `call` when `end` is ready in `direction`, which a file always is.
