@@ -5,11 +5,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use handover_reactor::Direction;
+
 use super::conduit::Conduit;
 use super::ends::{CopySink, CopySource, Endpoint};
 use super::route::{self, Way};
 use crate::wiring;
-use handover_reactor::Direction;
 
 /// How much is read at a time where the kernel does not move the bytes: what a pipe or a fresh socket holds.
 const BUFFER: usize = 64 << 10;
