@@ -3,7 +3,7 @@
 //! The thread's CPU clock (`clock_gettime(2)` on the clock of `pthread_getcpuclockid(3)`) tells whether it ran at all; the state letter of
 //! `/proc/self/task/TID/stat` (`proc(5)`) tells a sleeper from one that waits for a CPU. Without /proc a thread that did not run counts as blocked.
 
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::time::Duration;
 
 use crate::verdict::Kernel;
@@ -83,13 +83,53 @@ pub(crate) fn current_cpu() -> u32 {
     u32::try_from(cpu).unwrap_or(0)
 }
 
+/// A worker thread's timer slack, in nanoseconds.
+const PRECISE: libc::c_ulong = 1;
+/// What a thread of the program had before the first runtime; threads and children inherit it from their maker.
+static ORDINARY_SLACK: OnceLock<libc::c_ulong> = OnceLock::new();
+
 /// Makes sleeps of the calling thread precise (`PR_SET_TIMERSLACK(2const)`: 1 ns instead of 50 us).
 pub(crate) fn set_precise_sleep() {
-    // SAFETY: this prctl takes one integer and touches no memory of ours.
-    let refused = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
-    if refused != 0 {
-        tracing::debug!(error = %std::io::Error::last_os_error(), "the timer slack stays as it is");
+    if let Some(slack) = timer_slack() {
+        // The first to come here is the first runtime's monitor, which has its maker's.
+        ORDINARY_SLACK.get_or_init(|| slack);
     }
+    if let Err(error) = set_timer_slack(PRECISE) {
+        tracing::debug!(%error, "the timer slack stays as it is");
+    }
+}
+
+/// Takes precise sleep from the calling thread, if it has it, until the value is dropped.
+pub(crate) fn ordinary_sleep() -> OrdinarySleep {
+    let ordinary = ORDINARY_SLACK.get().copied().filter(|_| timer_slack() == Some(PRECISE));
+    OrdinarySleep { changed: ordinary.is_some_and(|slack| set_timer_slack(slack).is_ok()) }
+}
+
+/// See [`ordinary_sleep`].
+#[must_use = "sleep is precise again when this is dropped"]
+pub(crate) struct OrdinarySleep {
+    changed: bool,
+}
+
+impl Drop for OrdinarySleep {
+    fn drop(&mut self) {
+        if self.changed {
+            set_precise_sleep();
+        }
+    }
+}
+
+/// `None` where the kernel does not tell.
+fn timer_slack() -> Option<libc::c_ulong> {
+    // SAFETY: this prctl takes no argument and answers with the value.
+    let slack = unsafe { libc::prctl(libc::PR_GET_TIMERSLACK, 0, 0, 0, 0) };
+    libc::c_ulong::try_from(slack).ok()
+}
+
+fn set_timer_slack(nanoseconds: libc::c_ulong) -> std::io::Result<()> {
+    // SAFETY: this prctl takes one integer and touches no memory of ours.
+    let refused = unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, nanoseconds, 0, 0, 0) };
+    if refused == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
 /// The calling thread's signal mask.

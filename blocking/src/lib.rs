@@ -36,6 +36,9 @@ pub mod current;
 #[cfg(not(loom))]
 mod events;
 #[cfg(not(loom))]
+#[allow(unsafe_code, reason = "system calls on signal handlers")]
+pub mod fork;
+#[cfg(not(loom))]
 mod handed_off;
 #[cfg(not(loom))]
 pub mod histogram;
@@ -45,6 +48,8 @@ pub mod monitor;
 pub mod pool;
 #[cfg(not(loom))]
 pub mod predictor;
+#[cfg(not(loom))]
+pub mod replace;
 #[cfg(not(loom))]
 pub mod scheduler;
 #[cfg(not(loom))]

@@ -15,6 +15,7 @@ use crate::kernel::{self, KernelThread};
 use crate::parker::Parker;
 use crate::pool::Pool;
 use crate::record::Record;
+use crate::replace;
 use crate::scheduler::Scheduler;
 use crate::telling::Telling;
 use crate::worker::Worker;
@@ -213,7 +214,7 @@ pub(crate) fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Res
         builder = builder.stack_size(bytes);
     }
     let (own_pool, own_scheduler, own_record) = (Arc::clone(pool), Arc::clone(scheduler), Arc::clone(&record));
-    match builder.spawn(move || run(own_pool, own_scheduler, own_record)) {
+    match replace::starting_thread(|| builder.spawn(move || run(own_pool, own_scheduler, own_record))) {
         Ok(_) => {
             pool.counters().threads_started.raise();
             Ok(())

@@ -23,6 +23,7 @@ use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
 use crate::record::{Retake, Seq};
+use crate::replace;
 use crate::scheduler::Scheduler;
 use crate::telling::Retaken;
 use crate::threads::{self, ThreadRecord};
@@ -43,7 +44,7 @@ pub fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Result<()>
     let (report, first_threads) = mpsc::channel();
     let monitor = Monitor::new(Arc::clone(pool), Arc::clone(scheduler));
     let name = format!("{}-mon", pool.config.thread_name);
-    thread::Builder::new().name(name).spawn(move || monitor.run(&report))?;
+    replace::starting_thread(|| thread::Builder::new().name(name).spawn(move || monitor.run(&report)))?;
     match first_threads.recv() {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::events;
 use crate::pool::Pool;
 use crate::record::Seq;
+use crate::replace;
 use crate::stall::{Stall, StallHook};
 use crate::threads::ThreadRecord;
 
@@ -91,12 +92,13 @@ impl Reporter {
         let Some(stall) = unsent else { return };
         let (reports, received) = mpsc::channel();
         let hook = hook.clone();
-        let started = thread::Builder::new().name("handover-stalls".to_owned()).spawn(move || {
+        let watch = move || {
             for stall in received {
                 // A hook that panics is called again with the next report; the panic hook has told of it.
                 let _reported = panic::catch_unwind(AssertUnwindSafe(|| hook.call(&stall)));
             }
-        });
+        };
+        let started = replace::starting_thread(|| thread::Builder::new().name("handover-stalls".to_owned()).spawn(watch));
         match started {
             Ok(_) => {
                 // It receives until this end is dropped.
