@@ -19,20 +19,27 @@
 //!   [`cancellable`] makes it end early when its task is aborted.
 //! - [`syscall!`] makes a system call that nobody has wrapped; [`syscall`](mod@syscall) has its errors.
 //! - [`io`] has descriptors of any kind, the standard streams, and copies that the kernel makes.
-//! - [`spawn`], [`task`], [`time`], [`net`], [`fs`] mean what they mean in tokio, with the I/O traits of `futures`.
+//! - [`spawn`], [`task`], [`time`], [`net`], [`fs`], [`process`], [`signal`] mean what they mean in tokio, with the I/O traits of `futures`.
 //! - A task that blocks *without* declaring it does not stop the others either: the monitor notices, hands its processor to another thread, and says so in a `warn!`.
 
 #![deny(unsafe_code)]
 
+pub mod env;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod integrations;
 pub mod io;
 mod metrics;
+#[cfg(any(feature = "net", feature = "process", feature = "signal"))]
+mod named_error;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod runtime;
+#[cfg(feature = "signal")]
+pub mod signal;
 pub mod syscall;
 pub mod task;
 #[cfg(feature = "time")]

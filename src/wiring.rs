@@ -1,7 +1,7 @@
 //! Where do the rooms meet?
 //!
 //! The only file that names the executor, the reactor and the threads together: [`Wiring`] is the executor's [`Driver`] on the reactor's side, and the
-//! functions below are what `net`, `time` and `fs` know of the runtime that they run on.
+//! functions below are what `net`, `time`, `fs`, `process` and `signal` know of the runtime that they run on.
 
 use std::io;
 use std::sync::Arc;

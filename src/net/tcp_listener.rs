@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
 use handover_reactor::{Direction, Interest, Source};
 
-use super::{TcpStream, first_of, resolve, when_ready};
+use super::lookup::first_of;
+use super::{TcpStream, ToSocketAddrs, when_ready};
 use crate::wiring;
 
 /// Connections that may wait to be accepted; what tokio has.
@@ -44,13 +45,13 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// That of the last address tried (`EADDRINUSE`, `EACCES`, ...); that of the name's look-up; outside a runtime.
+    /// That of the last address tried (`EADDRINUSE`, `EACCES`, ...); that of the name's look-up; outside a runtime. If a name was given, the message has it.
     ///
     /// # Cancel safety
     ///
     /// Dropped before it is ready, it holds no address.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        first_of(resolve(address).await?, async |address| {
+        first_of("listen on", address, async |address| {
             let socket = mio::net::TcpListener::bind(address)?;
             listen(&socket)?;
             Self::register(socket)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use handover_reactor::{Direction, Interest, Reactor, Source};
 
-use super::{first_of, resolve, when_ready};
+use super::lookup::first_of;
+use super::{ToSocketAddrs, when_ready};
 use crate::wiring;
 
 /// A TCP connection, closed on drop.
@@ -60,13 +61,13 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// That of the last address tried; that of the name's look-up; outside a runtime.
+    /// That of the last address tried; that of the name's look-up; outside a runtime. If a name was given, the message has it.
     ///
     /// # Cancel safety
     ///
     /// A dropped attempt is given up.
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        first_of(resolve(address).await?, Self::connect_to).await
+        first_of("connect to", address, Self::connect_to).await
     }
 
     async fn connect_to(address: SocketAddr) -> io::Result<Self> {
