@@ -32,3 +32,14 @@ kill -INT $copy
 wait $copy && exit 1
 cmp "$folder/large" "$folder/copy"
 echo "cp was stopped and left the target as it was"
+
+mkfifo "$folder/clock"
+target/release/examples/supervisor --grace 2 'once=echo done' "clock=echo tick > '$folder/clock'; exec sleep 60" > "$folder/lines" &
+server=$!
+timeout 20 grep -q tick "$folder/clock"
+for _ in $(seq 100); do grep -q '^once: done$' "$folder/lines" && break; sleep 0.1; done
+kill -TERM $server
+timeout 20 tail --pid=$server -f /dev/null
+wait $server
+grep -c '^once: done$' "$folder/lines"
+echo "supervisor ended all it ran"
