@@ -43,6 +43,8 @@ pub(crate) const ALL: &[Workload] = &[
     workload("mix100", "64 tasks: a 1 ms call, a yield, 100 us of computing, a yield", STORMS, Way::Counted),
     workload("undeclared", "8 tasks in plain 30 ms thread::sleeps beside the heartbeat", UNDECLARED, Way::Counted),
     workload("fsync_wal", "32 tasks append 4 KiB and fdatasync, each to its own file", STORMS, Way::Counted),
+    workload("spawn_true_1", "1,000 processes that do nothing, one after the other", PROCESSES, Way::Alone),
+    workload("spawn_true_8", "the same, shared out among 8 tasks", PROCESSES, Way::Alone).sized(8),
     workload("spawn_many", "10,000 tasks at a time from within; the last one signals", TASKS, Way::Alone),
     workload("spawn_wait", "200,000 tasks at once from within; the last one signals", TASKS, Way::Alone).sized(200_000),
     workload("spawn_remote", "10,000 tasks at a time from a thread outside", TASKS, Way::Alone),
@@ -70,6 +72,7 @@ const READS: &[RuntimeName] = &[Handover, Tokio, TokioBip, TokioInline, TokioFs,
 const HANDOFFS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const STORMS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const UNDECLARED: &[RuntimeName] = &[Handover, TokioInline, SmolInline, GoRaw, Std];
+const PROCESSES: &[RuntimeName] = &[Handover, Tokio, Smol, Std];
 const TASKS: &[RuntimeName] = &[Handover, Tokio, TokioCt, Smol, Go];
 const SERVERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go, Epoll];
 const MIXED: &[RuntimeName] = &[Handover, Tokio, Smol, Go];

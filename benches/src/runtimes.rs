@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 pub(crate) mod epoll;
@@ -66,6 +67,12 @@ pub(crate) trait Files: Runtime {
 
     /// Reads into `buffer`, at most its length, and says how much; 0 is the end. The length of `buffer` stays.
     fn read(file: &mut Self::File, buffer: &mut Vec<u8>) -> impl Future<Output = io::Result<usize>> + Send;
+}
+
+/// Child processes.
+pub(crate) trait Processes: Runtime {
+    /// Starts a program without arguments and waits for its end.
+    fn run_to_end(program: &'static str) -> impl Future<Output = io::Result<ExitStatus>> + Send;
 }
 
 /// TCP sockets, and what hyper needs of them.

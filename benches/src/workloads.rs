@@ -23,6 +23,7 @@ mod handoff;
 mod heartbeat;
 mod idle;
 mod memory;
+mod processes;
 mod queues;
 mod server;
 mod spin;
@@ -66,6 +67,7 @@ impl Assignment<'_> {
             "undeclared" => self.undeclared(),
             "file_read_seq_8k" => self.files(8 << 10),
             "file_read_seq_64k" => self.files(64 << 10),
+            "spawn_true_1" | "spawn_true_8" => self.processes(),
             "spawn_many" | "spawn_wait" | "spawn_remote" | "yield_many" | "ping_pong" | "chained_spawn" | "mpsc" => self.tasks(),
             "tcp_echo_64" | "tcp_echo_512" | "mixed" | "http" => self.serve(),
             "timers" | "sleep_1ms" | "mem_task" | "idle" | "idle_timer" | "ticker" => self.time(),
@@ -98,6 +100,10 @@ impl Assignment<'_> {
         with_runtime!(self, R of [Handover, Tokio, TokioBip, TokioInline, TokioFs, Smol, Std] => {
             self.report::<R>(file::sequential::<R>(bytes_per_read))
         })
+    }
+
+    fn processes(&self) -> io::Result<()> {
+        with_runtime!(self, R of [Handover, Tokio, Smol, Std] => self.report::<R>(processes::spawn_true::<R>(self.size)))
     }
 
     fn tasks(&self) -> io::Result<()> {

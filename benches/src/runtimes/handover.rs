@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +15,7 @@ use handover::integrations::hyper::Io;
 use handover::net::{TcpListener, TcpStream};
 use handover::runtime::{Builder, Handle};
 
-use super::{Files, Net, Runtime};
+use super::{Files, Net, Processes, Runtime};
 
 /// Builds a variant of handover by how it makes a blocking call.
 macro_rules! variant {
@@ -95,6 +96,12 @@ impl Files for Handover {
 
     async fn read(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         AsyncReadExt::read(file, buffer).await
+    }
+}
+
+impl Processes for Handover {
+    async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
+        handover::process::Command::new(program).status().await
     }
 }
 

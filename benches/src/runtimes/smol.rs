@@ -7,6 +7,7 @@ use std::future::pending;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use smol::net::{TcpListener, TcpStream};
 use smol::{Executor, Timer};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Files, Net, Runtime};
+use super::{Files, Net, Processes, Runtime};
 
 static EXECUTOR: Executor<'static> = Executor::new();
 
@@ -104,6 +105,12 @@ impl Files for Smol {
 
     async fn read(file: &mut smol::fs::File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         AsyncReadExt::read(file, buffer).await
+    }
+}
+
+impl Processes for Smol {
+    async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
+        smol::process::Command::new(program).status().await
     }
 }
 

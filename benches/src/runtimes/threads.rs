@@ -6,13 +6,14 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use futures::executor::block_on;
 
-use super::{Files, Runtime};
+use super::{Files, Processes, Runtime};
 
 /// Bare threads. More than `processors` of them may run at once; the kernel shares the machine out.
 pub(crate) struct Threads;
@@ -81,5 +82,11 @@ impl Files for Threads {
 
     async fn read(file: &mut File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         file.read(buffer)
+    }
+}
+
+impl Processes for Threads {
+    async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
+        std::process::Command::new(program).status()
     }
 }

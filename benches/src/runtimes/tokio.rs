@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 
-use super::{FileByCalls, Files, Net, Runtime};
+use super::{FileByCalls, Files, Net, Processes, Runtime};
 
 /// Builds a variant of tokio: its runtime, and how it makes a blocking call.
 macro_rules! variant {
@@ -142,6 +143,12 @@ impl Files for TokioFs {
 
     async fn read(file: &mut tokio::fs::File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         AsyncReadExt::read(file, buffer).await
+    }
+}
+
+impl Processes for Tokio {
+    async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
+        tokio::process::Command::new(program).status().await
     }
 }
 
