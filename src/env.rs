@@ -120,4 +120,33 @@ mod tests {
         unsafe { remove_var(NAME) };
         assert_eq!(var(NAME), Err(VarError::NotPresent));
     }
+
+    /// Runs `f` in a task while the environment is being changed; it must not come to its end before the change has.
+    #[cfg(any(feature = "net", feature = "process"))]
+    fn waits_for_a_change(f: impl Future<Output = ()> + Send + 'static) {
+        let runtime = crate::runtime::Builder::new().processors(1).build().expect("threads are to be had");
+        let (sender, over) = mpsc::channel();
+        changing(|| {
+            runtime.spawn(async move {
+                f.await;
+                sender.send(()).expect("the test waits");
+            });
+            // A hundred times what it takes without the lock.
+            let waited = over.recv_timeout(std::time::Duration::from_millis(100));
+            assert_eq!(waited, Err(mpsc::RecvTimeoutError::Timeout));
+        });
+        assert_eq!(over.recv(), Ok(()));
+    }
+
+    #[test]
+    #[cfg(feature = "process")]
+    fn no_process_is_started_while_the_environment_is_changed() {
+        waits_for_a_change(async { assert!(crate::process::Command::new("true").status().await.expect("it is there").success()) });
+    }
+
+    #[test]
+    #[cfg(feature = "net")]
+    fn no_name_is_looked_up_while_the_environment_is_changed() {
+        waits_for_a_change(async { assert!(crate::net::lookup_host("localhost:1").await.expect("it is known").count() > 0) });
+    }
 }

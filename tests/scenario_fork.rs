@@ -291,6 +291,10 @@ fn the_process_is_replaced_while_threads_start() {
                 assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
             }
             assert_eq!(log.with("refuses a thread"), [""; 0]);
+            // Rust's programs ignore SIGPIPE, and this one still does.
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+            assert_ne!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 << (libc::SIGPIPE - 1), 0, "{status}");
             let error = process::exec(Command::new("sh").args(["-c", "echo replaced $$; exit 9"]));
             panic!("{error}");
         })

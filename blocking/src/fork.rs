@@ -16,6 +16,26 @@ pub fn with_ordinary_sleep<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
+/// Runs `exec`, which replaces the process or fails, and puts back what SIGPIPE does if it fails. The standard library has set it to the default by then, and a program that goes on with that is ended by the next broken pipe.
+pub fn keeping_sigpipe<T>(exec: impl FnOnce() -> T) -> T {
+    let before = action(libc::SIGPIPE);
+    let failed = exec();
+    if let Some(before) = before {
+        // SAFETY: `before` is what the kernel wrote, and outlives the call. It was in force a moment ago, so it is not refused.
+        unsafe { libc::sigaction(libc::SIGPIPE, &raw const before, ptr::null_mut()) };
+    }
+    failed
+}
+
+/// What happens when `signal` comes; `None` for those that the C library keeps for itself.
+fn action(signal: libc::c_int) -> Option<libc::sigaction> {
+    // SAFETY: sigaction is plain data, which the kernel overwrites.
+    let mut now: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: `now` outlives the call; a null new action only reads.
+    let refused = unsafe { libc::sigaction(signal, ptr::null(), &raw mut now) } != 0;
+    (!refused).then_some(now)
+}
+
 /// The signals of a thread that forks: blocked in the parent, put right in the child.
 #[derive(Debug, Default)]
 pub struct ForkSignals {
@@ -69,13 +89,12 @@ impl Drop for Restored<'_> {
 
 /// The default action for `signal` if it has a handler; one that is ignored stays so, as execve(2) has it.
 fn drop_handler(signal: libc::c_int) -> io::Result<()> {
-    // SAFETY: sigaction is plain data, which the kernel overwrites; all-zero stands for the default action with an empty mask.
-    let (mut now, default): (libc::sigaction, libc::sigaction) = unsafe { (mem::zeroed(), mem::zeroed()) };
-    // SAFETY: `now` outlives the call; a null new action only reads. It fails for the signals that the C library keeps for itself.
-    let refused = unsafe { libc::sigaction(signal, ptr::null(), &raw mut now) } != 0;
-    if refused || now.sa_sigaction == libc::SIG_DFL || now.sa_sigaction == libc::SIG_IGN {
+    let has_handler = action(signal).is_some_and(|now| now.sa_sigaction != libc::SIG_DFL && now.sa_sigaction != libc::SIG_IGN);
+    if !has_handler {
         return Ok(());
     }
+    // SAFETY: sigaction is plain data; all-zero stands for the default action with an empty mask.
+    let default: libc::sigaction = unsafe { mem::zeroed() };
     // SAFETY: `default` outlives the call, and the old action is not asked for.
     let refused = unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) } != 0;
     if refused { Err(io::Error::last_os_error()) } else { Ok(()) }

@@ -285,8 +285,8 @@ impl Command {
     #[track_caller]
     pub(super) fn replace_process(&mut self) -> io::Error {
         let std = &mut self.std;
-        let exec = || Err::<(), _>(std.exec());
-        let failed = crate::block_in_place(|| replace::replacing_process(|| crate::env::reading(|| fork::with_ordinary_sleep(exec))));
+        let exec = || fork::keeping_sigpipe(|| fork::with_ordinary_sleep(|| Err::<(), _>(std.exec())));
+        let failed = crate::block_in_place(|| replace::replacing_process(|| crate::env::reading(exec)));
         named(failed, || format!("cannot replace this process by {}", self.name())).expect_err("it came back")
     }
 

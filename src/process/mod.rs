@@ -35,7 +35,7 @@ use std::io;
 /// # Errors
 ///
 /// Always: those of execve(2), with the program in the message. As with the standard library's function of this name, the process may then already have the working directory, the standard descriptors and the user that
-/// `command` asked for, and SIGPIPE ends it.
+/// `command` asked for.
 ///
 /// # Examples
 ///
