@@ -23,21 +23,30 @@
 //! ```
 
 mod attributes;
+mod copy;
 mod directory;
 mod file;
 mod file_io;
+#[cfg(target_pointer_width = "64")]
+mod lock;
 mod names;
 mod open_options;
 mod path_error;
+#[cfg(target_pointer_width = "64")]
+mod positional;
 mod read_dir;
+mod walk;
 
 pub use attributes::{metadata, set_permissions, symlink_metadata, try_exists};
 pub use directory::{DirBuilder, create_dir, create_dir_all, remove_dir, remove_dir_all};
 pub use file::File;
+#[cfg(target_pointer_width = "64")]
+pub use lock::TryLockError;
 pub use names::{canonicalize, hard_link, read_link, remove_file, rename, symlink};
 pub use open_options::OpenOptions;
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
+pub use walk::{Walk, walk};
 
 use path_error::{named, named_both};
 use std::future::Future;
@@ -153,6 +162,6 @@ pub fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> impl Future<
 pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> impl Future<Output = io::Result<u64>> {
     crate::blocking(move || {
         let (from, to) = (from.as_ref(), to.as_ref());
-        named_both("copy", from, "to", to, std::fs::copy(from, to))
+        named_both("copy", from, "to", to, copy::copy_file(from, to))
     })
 }

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 const BATCH: usize = 32;
 
 /// What an error says was tried.
-const ACTION: &str = "read directory";
+pub(super) const ACTION: &str = "read directory";
 
 /// Opens a directory and reads its first entries. See opendir(3), readdir(3).
 ///
@@ -132,7 +132,7 @@ impl fmt::Debug for ReadDir {
 ///
 /// It keeps the directory open, so that its metadata is found even if the directory is renamed meanwhile.
 pub struct DirEntry {
-    std: std::fs::DirEntry,
+    pub(super) std: std::fs::DirEntry,
 }
 
 impl DirEntry {
@@ -180,7 +180,7 @@ impl DirEntry {
     }
 
     /// `error` with the path, which is put together only now: the walk of a tree asks each entry.
-    fn named<T>(&self, error: io::Error) -> io::Result<T> {
+    pub(super) fn named<T>(&self, error: io::Error) -> io::Result<T> {
         named(attributes::ACTION, &self.path(), Err(error))
     }
 }
