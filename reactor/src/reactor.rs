@@ -108,8 +108,18 @@ impl Reactor {
     /// If the eventfd does not take the write, which happens only if someone has closed a descriptor that was not theirs.
     pub fn wake(&self) {
         match self.poller.wake() {
-            Wake::Write => self.eventfd.wake().expect("the reactor's eventfd is open and takes a write"),
+            Wake::Write => self.write().expect("the reactor's eventfd is open and takes a write"),
             Wake::Noted => {}
+        }
+    }
+
+    /// Writes to the eventfd, again if a signal interrupted that: whoever comes after us leaves it to us, so a write that is given up is a wake-up that is lost.
+    fn write(&self) -> io::Result<()> {
+        loop {
+            match self.eventfd.wake() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
         }
     }
 

@@ -72,7 +72,7 @@ impl TcpStream {
 
     async fn connect_to(address: SocketAddr) -> io::Result<Self> {
         let reactor = wiring::reactor()?;
-        let socket = mio::net::TcpStream::connect(address)?;
+        let socket = start_connecting(address)?;
         let stream = Self::register(&reactor, socket.into())?;
         stream.connected().await?;
         Ok(stream)
@@ -273,6 +273,16 @@ impl TcpStream {
     ) -> Poll<io::Result<usize>> {
         ready!(wiring::poll_proceed(cx));
         self.source.poll_transfer(cx, direction, asked, call)
+    }
+}
+
+/// Begins the handshake. A signal may come in between; that attempt is then given up with its socket, for what has become of it cannot be told by trying again on the same one (connect(2)).
+fn start_connecting(address: SocketAddr) -> io::Result<mio::net::TcpStream> {
+    loop {
+        match mio::net::TcpStream::connect(address) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
