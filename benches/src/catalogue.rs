@@ -36,6 +36,8 @@ pub(crate) const ALL: &[Workload] = &[
     workload("pread_4k_8", "4 KiB preads from the page cache, 8 tasks", PREADS, Way::Alone),
     workload("file_read_seq_8k", "a 64 MiB file from start to end, 8 KiB a read", READS, Way::Alone),
     workload("file_read_seq_64k", "a 64 MiB file from start to end, 64 KiB a read", READS, Way::Alone),
+    workload("walk", "a tree of 100,000 files in 100 directories, every entry asked for its type", TREES_AND_COPIES, Way::Alone),
+    workload("io_copy", "a 64 MiB file into a TCP connection whose other end throws it away", TREES_AND_COPIES, Way::Alone),
     workload("handoff", "after an idle gap 8 tasks enter 10 ms calls and 8 others are ready", HANDOFFS, Way::Alone),
     workload("storm", "256 tasks in 50 ms blocking sleeps beside a 1 ms heartbeat", STORMS, Way::Counted),
     workload("storm_short", "64 tasks in 1 ms blocking sleeps beside a 1 ms heartbeat", STORMS, Way::Counted),
@@ -69,6 +71,7 @@ pub(crate) const ALL: &[Workload] = &[
 const CALLS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, GoRaw, Std];
 const PREADS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, TokioInline, Smol, Go, Std];
 const READS: &[RuntimeName] = &[Handover, Tokio, TokioBip, TokioInline, TokioFs, Smol, Go, Std];
+const TREES_AND_COPIES: &[RuntimeName] = &[Handover, TokioFs, Smol, Std];
 const HANDOFFS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const STORMS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const UNDECLARED: &[RuntimeName] = &[Handover, TokioInline, SmolInline, GoRaw, Std];

@@ -37,6 +37,29 @@ pub(crate) fn cached_pages() -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Directories of the tree that is walked.
+pub(crate) const TREE_DIRECTORIES: u64 = 100;
+/// Files in each of them.
+const TREE_FILES: u64 = 1_000;
+/// Everything below the tree's root.
+pub(crate) const TREE_ENTRIES: u64 = TREE_DIRECTORIES * (1 + TREE_FILES);
+
+/// The tree that is walked. It is made once and kept.
+pub(crate) fn tree() -> io::Result<PathBuf> {
+    let directory = directory()?;
+    let (tree, unfinished) = (directory.join("tree"), directory.join("tree-unfinished"));
+    if !tree.exists() {
+        // It gets its name when it is whole, and what an earlier process left half done stays in use.
+        for directory in 0..TREE_DIRECTORIES {
+            let directory = unfinished.join(format!("directory-{directory:03}"));
+            fs::create_dir_all(&directory)?;
+            (0..TREE_FILES).try_for_each(|file| File::create(directory.join(format!("file-{file:04}"))).map(drop))?;
+        }
+        fs::rename(unfinished, &tree)?;
+    }
+    Ok(tree)
+}
+
 fn write_pages(path: &PathBuf) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     let mut page = vec![b'.'; PAGE];

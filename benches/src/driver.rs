@@ -16,6 +16,9 @@ use crate::names::RuntimeName;
 pub(crate) fn measure(plan: &Plan) -> io::Result<(Vec<Line>, usize)> {
     // Made here once, so that no child makes it while it is measured.
     data::pages()?;
+    if plan.workloads.iter().any(|workload| workload.name == "walk") {
+        data::tree()?;
+    }
     let bench = Bench::new(plan.workloads.iter().flat_map(|workload| workload.select(&plan.runtimes)))?;
     let (mut lines, mut failures) = (Vec::new(), 0);
     for &workload in &plan.workloads {

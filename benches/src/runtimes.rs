@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -73,6 +73,18 @@ pub(crate) trait Files: Runtime {
 pub(crate) trait Processes: Runtime {
     /// Starts a program without arguments and waits for its end.
     fn run_to_end(program: &'static str) -> impl Future<Output = io::Result<ExitStatus>> + Send;
+}
+
+/// Trees of directories.
+pub(crate) trait Trees: Runtime {
+    /// Asks every entry below `root` for its type and says how many there are.
+    fn count(root: &Path) -> impl Future<Output = io::Result<u64>> + Send;
+}
+
+/// What moves whole files.
+pub(crate) trait Copies: Runtime {
+    /// Sends all of the file at `path` into `socket`, which is blocking, in the way that the runtime has for it. Closes the socket, and says how many bytes that were.
+    fn copy(path: &Path, socket: TcpStream) -> impl Future<Output = io::Result<u64>> + Send;
 }
 
 /// TCP sockets, and what hyper needs of them.

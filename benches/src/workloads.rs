@@ -17,6 +17,7 @@ use crate::runtimes::tokio::{Tokio, TokioBip, TokioCt, TokioFs, TokioInline};
 use crate::runtimes::{Net, Runtime};
 
 mod channel;
+mod copy;
 mod crowd;
 mod file;
 mod handoff;
@@ -32,6 +33,7 @@ mod syscall;
 mod tasks;
 mod timers;
 mod wal;
+mod walk;
 
 /// One measurement to be made by this process.
 pub(crate) struct Assignment<'a> {
@@ -68,6 +70,8 @@ impl Assignment<'_> {
             "file_read_seq_8k" => self.files(8 << 10),
             "file_read_seq_64k" => self.files(64 << 10),
             "spawn_true_1" | "spawn_true_8" => self.processes(),
+            "walk" => with_runtime!(self, R of [Handover, TokioFs, Smol, Std] => self.report::<R>(walk::measure::<R>())),
+            "io_copy" => with_runtime!(self, R of [Handover, TokioFs, Smol, Std] => self.report::<R>(copy::measure::<R>())),
             "spawn_many" | "spawn_wait" | "spawn_remote" | "yield_many" | "ping_pong" | "chained_spawn" | "mpsc" => self.tasks(),
             "tcp_echo_64" | "tcp_echo_512" | "mixed" | "http" => self.serve(),
             "timers" | "sleep_1ms" | "mem_task" | "idle" | "idle_timer" | "ticker" => self.time(),

@@ -3,6 +3,7 @@
 //! As its users meet it: blocking calls inline by `blocking`, files and sockets by its own types; and as a variant that
 //! blocks by `block_in_place`.
 
+use std::hint::black_box;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -10,12 +11,12 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use handover::fs::File;
+use handover::fs::{self, File};
 use handover::integrations::hyper::Io;
 use handover::net::{TcpListener, TcpStream};
 use handover::runtime::{Builder, Handle};
 
-use super::{Files, Net, Processes, Runtime};
+use super::{Copies, Files, Net, Processes, Runtime, Trees};
 
 /// Builds a variant of handover by how it makes a blocking call.
 macro_rules! variant {
@@ -102,6 +103,24 @@ impl Files for Handover {
 impl Processes for Handover {
     async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
         handover::process::Command::new(program).status().await
+    }
+}
+
+impl Copies for Handover {
+    async fn copy(path: &Path, socket: std::net::TcpStream) -> io::Result<u64> {
+        let (mut file, mut stream) = (File::open(path).await?, TcpStream::from_std(socket)?);
+        handover::io::copy(&mut file, &mut stream).await
+    }
+}
+
+impl Trees for Handover {
+    async fn count(root: &Path) -> io::Result<u64> {
+        let (mut tree, mut entries) = (fs::walk(root), 0);
+        while let Some(entry) = tree.next_entry().await? {
+            black_box(entry);
+            entries += 1;
+        }
+        Ok(entries)
     }
 }
 

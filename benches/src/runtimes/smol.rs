@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
+use smol::stream::StreamExt;
 use smol::{Executor, Timer};
 use smol_hyper::rt::FuturesIo;
 
-use super::{Files, Net, Processes, Runtime};
+use super::{Copies, Files, Net, Processes, Runtime, Trees};
 
 static EXECUTOR: Executor<'static> = Executor::new();
 
@@ -111,6 +112,29 @@ impl Files for Smol {
 impl Processes for Smol {
     async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
         smol::process::Command::new(program).status().await
+    }
+}
+
+impl Copies for Smol {
+    async fn copy(path: &Path, socket: std::net::TcpStream) -> io::Result<u64> {
+        let (mut file, mut stream) = (smol::fs::File::open(path).await?, TcpStream::try_from(socket)?);
+        smol::io::copy(&mut file, &mut stream).await
+    }
+}
+
+impl Trees for Smol {
+    async fn count(root: &Path) -> io::Result<u64> {
+        let (mut to_do, mut entries) = (vec![root.to_owned()], 0);
+        while let Some(directory) = to_do.pop() {
+            let mut directory = smol::fs::read_dir(directory).await?;
+            while let Some(entry) = directory.try_next().await? {
+                entries += 1;
+                if entry.file_type().await?.is_dir() {
+                    to_do.push(entry.path());
+                }
+            }
+        }
+        Ok(entries)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 
-use super::{FileByCalls, Files, Net, Processes, Runtime};
+use super::{Copies, FileByCalls, Files, Net, Processes, Runtime, Trees};
 
 /// Builds a variant of tokio: its runtime, and how it makes a blocking call.
 macro_rules! variant {
@@ -149,6 +149,30 @@ impl Files for TokioFs {
 impl Processes for Tokio {
     async fn run_to_end(program: &'static str) -> io::Result<ExitStatus> {
         tokio::process::Command::new(program).status().await
+    }
+}
+
+impl Copies for TokioFs {
+    async fn copy(path: &Path, socket: std::net::TcpStream) -> io::Result<u64> {
+        socket.set_nonblocking(true)?;
+        let (mut file, mut stream) = (tokio::fs::File::open(path).await?, TcpStream::from_std(socket)?);
+        tokio::io::copy(&mut file, &mut stream).await
+    }
+}
+
+impl Trees for TokioFs {
+    async fn count(root: &Path) -> io::Result<u64> {
+        let (mut to_do, mut entries) = (vec![root.to_owned()], 0);
+        while let Some(directory) = to_do.pop() {
+            let mut directory = tokio::fs::read_dir(directory).await?;
+            while let Some(entry) = directory.next_entry().await? {
+                entries += 1;
+                if entry.file_type().await?.is_dir() {
+                    to_do.push(entry.path());
+                }
+            }
+        }
+        Ok(entries)
     }
 }
 
