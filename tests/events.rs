@@ -68,7 +68,11 @@ fn a_call_that_is_overtaken_tells_of_the_retake_the_hand_off_and_its_return() {
     assert!(retake.contains("spawned_at=tests/events.rs:"), "{retake}");
     assert!(number(back, "duration") >= number(retake, "unmoved"), "{lines:?}");
     assert_eq!(field(back, "retaken"), Some("true"));
-    assert!(LOG.with("message=handoff ").iter().any(|line| number(line, "delay") < 10_000_000_000 && field(line, "thread") != field(retake, "thread")));
+    assert!(
+        LOG.with("message=handoff ")
+            .iter()
+            .any(|line| number(line, "delay") < 10_000_000_000 && field(line, "thread") != field(retake, "thread"))
+    );
 }
 
 #[test]

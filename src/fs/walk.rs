@@ -19,8 +19,8 @@ const DIRECTORIES: usize = 32;
 
 /// Walks the tree below a directory, depth first.
 ///
-/// A directory comes before what is in it. The entries of one directory come together, in no particular order; then follows all that is below the first of its directories, all that is below the
-/// next one, and so on. So one directory is open at a time, however deep the tree is. The directory at `path` itself is no entry.
+/// A directory comes before what is in it. The entries of one directory come together, in no particular order; then follows all that is below one of its directories, all that is
+/// below the next one, and so on. So one directory is open at a time, however deep the tree is. The directory at `path` itself is no entry.
 ///
 /// Nothing happens before the first entry is asked for.
 ///
@@ -51,8 +51,8 @@ pub fn walk(path: impl Into<PathBuf>) -> Walk {
 
 /// The entries below a directory; see [`walk`].
 ///
-/// It is a [`Stream`] of them, and has [`next_entry`](Self::next_entry) for those who want no trait. Each is a declared call, which costs
-/// three nanoseconds; the system reads some hundreds at a time.
+/// It is a [`Stream`] of them, and has [`next_entry`](Self::next_entry) for those who want no trait. Each entry is a declared
+/// call, which costs three nanoseconds; the system reads some hundreds at a time.
 #[must_use = "a walk reads nothing until its entries are asked for"]
 pub struct Walk {
     root: PathBuf,
