@@ -24,6 +24,7 @@
 
 #![deny(unsafe_code)]
 
+mod by_reference;
 pub mod env;
 #[cfg(feature = "fs")]
 pub mod fs;

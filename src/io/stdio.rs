@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::{Fd, Interest};
+use crate::by_reference::by_reference;
 
 /// The standard input of the process.
 ///
@@ -123,15 +124,7 @@ impl AsyncRead for &Stdin {
     }
 }
 
-impl AsyncRead for Stdin {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buffer)
-    }
-
-    fn poll_read_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &mut [IoSliceMut<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read_vectored(cx, buffers)
-    }
-}
+by_reference!(Read for Stdin);
 
 macro_rules! descriptor {
     ($($stream:ident)*) => {
@@ -188,23 +181,7 @@ macro_rules! output {
                 }
             }
 
-            impl AsyncWrite for $stream {
-                fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-                    Pin::new(&mut &*self).poll_write(cx, buffer)
-                }
-
-                fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-                    Pin::new(&mut &*self).poll_write_vectored(cx, buffers)
-                }
-
-                fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                    Pin::new(&mut &*self).poll_flush(cx)
-                }
-
-                fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                    Pin::new(&mut &*self).poll_close(cx)
-                }
-            }
+            by_reference!(Write for $stream);
         )*
     };
 }
