@@ -1,11 +1,17 @@
 //! What can be done with tasks?
 
+mod builder;
+
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+pub use builder::Builder;
+use handover_executor::task::New;
 pub use handover_executor::task::{AbortHandle, Id, JoinError, JoinHandle, cancellable, id, try_id};
+
+use handover_executor::scheduler::Refused;
 
 use crate::runtime::Handle;
 
@@ -29,12 +35,28 @@ where
     F::Output: Send + 'static,
 {
     let spawned_at = Location::caller();
-    match Handle::with_shared(future, |shared, future| shared.try_spawn(future, spawned_at)) {
-        Ok(Ok(handle)) => handle,
-        // Here, and not while the current runtime is borrowed: the future's destructor may enter another.
-        Ok(Err(refused)) => refused.discard(),
+    let spawned = Handle::with_shared(future, |shared, future| {
+        if shared.traces_tasks() {
+            Spawned::Traced(future)
+        } else {
+            shared.try_spawn(future, spawned_at).map_or_else(Spawned::Refused, Spawned::Done)
+        }
+    });
+    match spawned {
+        Ok(Spawned::Done(handle)) => handle,
+        // Both here, and not while the current runtime is borrowed: the future's destructor, or a subscriber, may enter another.
+        Ok(Spawned::Refused(refused)) => refused.discard(),
+        Ok(Spawned::Traced(future)) => Handle::current().shared().spawn_as(future, New::task(spawned_at)),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// What has become of a future that was to be spawned.
+enum Spawned<F: Future> {
+    Done(JoinHandle<F::Output>),
+    Refused(Refused<F::Output>),
+    /// Subscribers are to be told of it.
+    Traced(F),
 }
 
 /// Starts a task that makes one blocking call. For calls that shall run beside the caller; where the caller waits anyway,

@@ -25,6 +25,8 @@ pub struct Config {
     pub thread_stack_size: Option<usize>,
     /// What is called with each report of a task that blocks without saying so, on a thread of its own.
     pub on_stall: Option<StallHook>,
+    /// Whether tasks and handed-off calls are told of as spans. Default: no.
+    pub trace_tasks: bool,
 }
 
 impl Default for Config {
@@ -37,6 +39,7 @@ impl Default for Config {
             thread_name: "handover".to_owned(),
             thread_stack_size: None,
             on_stall: None,
+            trace_tasks: false,
         }
     }
 }

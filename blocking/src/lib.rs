@@ -53,6 +53,8 @@ pub mod replace;
 #[cfg(not(loom))]
 pub mod scheduler;
 #[cfg(not(loom))]
+pub mod shown;
+#[cfg(not(loom))]
 pub mod stall;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "system calls by number, for users")]

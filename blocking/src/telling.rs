@@ -13,11 +13,14 @@
 //! ```
 //!
 //! A return that finds `QUIET` tells itself: the retake has been told.
+//!
+//! If tasks are traced, who tells of the retake of a call also makes its row for tokio-console, and who tells of the return closes it.
 
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::shown::Shown;
 use crate::threads::StuckThread;
 use crate::verdict::Reason;
 
@@ -63,6 +66,8 @@ struct Inside {
     /// Since when the last retaken poll or call had been out, and where the call stands.
     since: Option<Instant>,
     call: Option<&'static Location<'static>>,
+    /// The call's row, until the return is told of. It is closed outside the lock: that is the subscriber's business.
+    row: Option<Shown>,
 }
 
 /// What a returning thread does.
@@ -71,8 +76,8 @@ struct Inside {
 pub(crate) enum Tell {
     /// Tells of the retake, then of its return.
     Both(Retaken, Returned),
-    /// Tells of its return, from the call that stands there: the retake has been told of.
-    Return(Option<&'static Location<'static>>, Returned),
+    /// Tells of its return, from the call that stands there, and closes its row: the retake has been told of.
+    Return(Option<&'static Location<'static>>, Returned, Option<Shown>),
     /// Nothing: the monitor will.
     Nothing,
 }
@@ -85,11 +90,13 @@ impl Telling {
     /// The monitor is certain of a retake, and the thread does not know of it yet.
     pub(crate) fn taken(&self, retaken: Retaken) {
         // It is quiet by now: the monitor tells of one retake before the next. What a thread that ended meanwhile left is of no interest.
-        self.change(|inside| {
+        let row_of_ended = self.change(|inside| {
             inside.since = Some(retaken.since);
             inside.call = retaken.call;
             inside.state = State::Untold(retaken);
+            inside.row.take()
         });
+        drop(row_of_ended);
     }
 
     /// The monitor is about to tell; none if the thread has.
@@ -104,12 +111,15 @@ impl Telling {
         })
     }
 
-    /// The monitor has told. The return that it must tell of, too.
+    /// The monitor has told, and made a `row`. The return that it must tell of, too, with the row to close.
     #[must_use]
-    pub(crate) fn end(&self) -> Option<Returned> {
+    pub(crate) fn end(&self, row: Option<Shown>) -> Option<(Returned, Option<Shown>)> {
         self.change(|inside| match std::mem::take(&mut inside.state) {
-            State::Returned(returned) => Some(returned),
-            _ => None,
+            State::Returned(returned) => Some((returned, row)),
+            _ => {
+                inside.row = row;
+                None
+            }
         })
     }
 
@@ -120,7 +130,7 @@ impl Telling {
             let returned = Returned { took, has_processor };
             let tell = match std::mem::take(&mut inside.state) {
                 State::Untold(retaken) => Tell::Both(retaken, returned),
-                State::Quiet => Tell::Return(inside.call, returned),
+                State::Quiet => Tell::Return(inside.call, returned, inside.row.take()),
                 State::Telling | State::Returned(_) => {
                     inside.state = State::Returned(returned);
                     Tell::Nothing
@@ -144,8 +154,8 @@ mod tests {
         let telling = Telling::default();
         telling.taken(retaken());
         assert_eq!(telling.begin().map(|retaken| retaken.processor), Some(3));
-        assert!(telling.end().is_none());
-        assert!(matches!(telling.returned(true).0, Tell::Return(None, _)));
+        assert!(telling.end(None).is_none());
+        assert!(matches!(telling.returned(true).0, Tell::Return(None, ..)));
     }
 
     #[test]
@@ -154,7 +164,7 @@ mod tests {
         telling.taken(retaken());
         assert!(telling.begin().is_some());
         assert!(matches!(telling.returned(true).0, Tell::Nothing));
-        assert!(telling.end().is_some());
+        assert!(telling.end(None).is_some());
         assert!(matches!(telling.returned(true).0, Tell::Return(..)), "the next one is its own");
     }
 

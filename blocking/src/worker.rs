@@ -28,6 +28,7 @@ use crate::pool::Pool;
 use crate::predictor::Site;
 use crate::record::{Declared, Mode, Reclaim, Record};
 use crate::scheduler::Scheduler;
+use crate::shown::{self, Shown};
 use crate::telling::{self, Tell};
 use crate::threads::ThreadRecord;
 
@@ -178,9 +179,14 @@ impl Worker {
     #[cold]
     fn tell_of_hand_off(&self, lease: Lease, delay: Duration) -> Option<Lease> {
         let processor = lease.processor();
+        self.lend_during(lease, || events::handoff(processor, self.thread.tid(), delay))
+    }
+
+    /// Runs user code that is no task's poll (a subscriber, a waker that tells one) on loan; afterwards the processor is back, or lost. `act` must not unwind.
+    pub fn lend_during(&self, lease: Lease, act: impl FnOnce()) -> Option<Lease> {
         self.words().lend();
         self.hold.set(Hold::Lent(lease.index()));
-        events::handoff(processor, self.thread.tid(), delay);
+        act();
         self.end_loan()
     }
 
@@ -252,9 +258,10 @@ impl Worker {
         match tell {
             Tell::Both(retaken, returned) => {
                 events::retake(&retaken);
+                let _row = shown::retaken_call(&self.pool, &retaken);
                 events::call_return(retaken.running.as_ref(), retaken.call, &returned, true);
             }
-            Tell::Return(call, returned) => events::call_return(self.thread.running().as_ref(), call, &returned, true),
+            Tell::Return(call, returned, _row) => events::call_return(self.thread.running().as_ref(), call, &returned, true),
             Tell::Nothing => {}
         }
     }
@@ -462,6 +469,9 @@ impl Worker {
                 self.pool.send_for_poller(&*self.scheduler);
             }
         }
+        // Here, where the thread has no processor that a subscriber could keep.
+        let row = shown::long_call(&self.pool, &self.thread, site.location());
+        let _entered = row.as_ref().and_then(Shown::enter);
         let nested = mode.is_declared();
         self.thread.count_call(&self.pool.admission);
         let began = Instant::now();

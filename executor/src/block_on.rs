@@ -11,6 +11,7 @@ use std::thread::{self, Thread};
 use handover_blocking::{Hint, Site, call};
 
 use crate::scheduler::{Refused, Shared};
+use crate::task::{Id, Kind, New};
 
 /// Runs `future` as a task of `shared`, and waits for it. On a worker thread this is a declared blocking call that is known to be long.
 ///
@@ -24,8 +25,13 @@ where
     // SAFETY: this function does not return or unwind before the handle has resolved, which is after the task is COMPLETE: `wait` does not unwind. A COMPLETE task has
     // dropped its future (`task::cell::conclude`), and the handle takes the output with it.
     #[allow(unsafe_code, reason = "a scoped task: the caller's stack waits for it")]
-    let spawned = unsafe { shared.try_spawn_scoped(future, caller) };
-    let handle = spawned.unwrap_or_else(Refused::discard);
+    let handle = unsafe {
+        if shared.traces_tasks() {
+            shared.spawn_scoped_as(future, New { kind: Kind::BlockOn, ..New::task(caller) })
+        } else {
+            shared.try_spawn_scoped(future, Id::next(), caller).unwrap_or_else(Refused::discard)
+        }
+    };
     match call::call_at(Site::of(caller), Some(Hint::Long), || wait(handle)) {
         Ok(output) => output,
         Err(error) => match error.try_into_panic() {

@@ -20,9 +20,12 @@ use crate::processors::Processors;
 use crate::queue::inject::{Inject, Lane};
 use crate::task::cell::{self, Header, Ran};
 use crate::task::depot;
+use crate::task::id::Id;
 use crate::task::join::JoinHandle;
+use crate::task::named::Names;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::registry::Registry;
+use crate::task::traced::{self, New};
 
 /// The memory of tasks that are woken together is asked for so many wake-ups before it is needed: a trip to memory takes as long as two or three of them.
 const FETCH_AHEAD: usize = 8;
@@ -38,6 +41,8 @@ pub struct Shared {
     pub(crate) driver: Box<dyn Driver>,
     poll_attempts: AtomicU64,
     memory: Mutex<Option<depot::InUse>>,
+    /// Of the tasks that have one. An Arc, for a task takes its own out, possibly after the rest is gone.
+    names: Arc<Names>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -99,6 +104,7 @@ impl Shared {
             driver,
             poll_attempts: AtomicU64::new(0),
             memory: Mutex::new(Some(depot::InUse::new())),
+            names: Arc::default(),
         });
         let scheduler: Arc<dyn Scheduler> = Arc::clone(&shared) as _;
         monitor::start(&pool, &scheduler)?;
@@ -120,6 +126,11 @@ impl Shared {
         }
     }
 
+    /// What a task is called, if it has a name and is not over.
+    pub fn name_of(&self, task: Id) -> Option<Arc<str>> {
+        self.names.get(task)
+    }
+
     // ---- spawn ------------------------------------------------------------------------------------------------------
 
     /// Makes a task of `future` and queues it. On a runtime that shuts down the future is dropped at once, and the handle says cancelled.
@@ -128,10 +139,48 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if self.traces_tasks() {
+            return self.spawn_as(future, New::task(spawned_at));
+        }
         self.try_spawn(future, spawned_at).unwrap_or_else(Refused::discard)
     }
 
-    /// [`spawn`](Self::spawn), for a caller that must let go of something before user code runs.
+    /// [`spawn`](Self::spawn), for a task that has a name, or is told of if tasks are traced. A subscriber may be called.
+    pub fn spawn_as<F>(&self, future: F, new: New<'_>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // SAFETY: neither borrows anything.
+        unsafe { self.spawn_scoped_as(future, new) }
+    }
+
+    /// [`spawn_as`](Self::spawn_as) for a future that borrows.
+    ///
+    /// # Safety
+    /// What the future borrows lives until the task is over, and what its output borrows until the handle has taken it.
+    #[allow(unsafe_code, reason = "a scoped task: see `block_on`")]
+    pub(crate) unsafe fn spawn_scoped_as<F>(&self, future: F, new: New<'_>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send,
+        F::Output: Send,
+    {
+        let id = Id::next();
+        let spawned_at = new.spawned_at;
+        let name = new.name.map(|name| Names::enter(&self.names, id, name));
+        let shown = if self.traces_tasks() { traced::show(id, &new, size_of::<F>()) } else { None };
+        // SAFETY: the caller's promise.
+        let spawned = unsafe { self.try_spawn_scoped(traced::Traced::new(future, shown, name), id, spawned_at) };
+        spawned.unwrap_or_else(Refused::discard)
+    }
+
+    /// Whether subscribers are told of tasks.
+    #[inline]
+    pub fn traces_tasks(&self) -> bool {
+        self.pool.config().trace_tasks
+    }
+
+    /// [`spawn`](Self::spawn), for a caller that must let go of something before user code runs. It must not be used if tasks are [traced](Self::traces_tasks): a subscriber is user code.
     ///
     /// # Errors
     /// On a runtime that shuts down: the caller discards what was refused.
@@ -141,7 +190,7 @@ impl Shared {
         F::Output: Send + 'static,
     {
         // SAFETY: neither borrows anything.
-        unsafe { self.try_spawn_scoped(future, spawned_at) }
+        unsafe { self.try_spawn_scoped(future, Id::next(), spawned_at) }
     }
 
     /// [`try_spawn`](Self::try_spawn) for a future that borrows.
@@ -152,6 +201,7 @@ impl Shared {
     pub(crate) unsafe fn try_spawn_scoped<F>(
         &self,
         future: F,
+        id: Id,
         spawned_at: &'static Location<'static>,
     ) -> Result<JoinHandle<F::Output>, Refused<F::Output>>
     where
@@ -160,7 +210,7 @@ impl Shared {
     {
         let me = NonNull::new(self.me.as_ptr().cast_mut()).expect("a runtime's pointer to itself is not null");
         // SAFETY: the caller's promise.
-        let task = unsafe { cell::allocate(future, me, spawned_at) };
+        let task = unsafe { cell::allocate(future, id, me, spawned_at) };
         // SAFETY: a new task has three references: one for the queue, one for the JoinHandle, one for the registry.
         let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
         match self.registry.insert(task) {

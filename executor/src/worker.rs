@@ -61,8 +61,14 @@ impl Thread<'_> {
     /// Runs tasks until there are none, or until the processor was taken while one ran.
     fn work(&mut self, mut lease: Lease) -> Option<Lease> {
         loop {
-            let task;
-            (lease, task) = self.find(lease);
+            let Some((kept, task)) = self.find(lease) else {
+                // A subscriber held the thread up for so long that the processor was taken.
+                if std::mem::take(&mut self.searching) {
+                    self.shared.pool().search_failed();
+                }
+                return None;
+            };
+            lease = kept;
             let Some(task) = task else {
                 self.shared.processors.own(&mut lease).outlook.pause(Instant::now());
                 if std::mem::take(&mut self.searching) {
@@ -92,7 +98,9 @@ impl Thread<'_> {
 
     // ---- find -------------------------------------------------------------------------------------------------------
 
-    fn find(&mut self, mut lease: Lease) -> (Lease, Option<Runnable>) {
+    /// A task, if there is one; nothing at all if the processor was lost on the way, which may happen only if tasks are traced.
+    #[inline]
+    fn find(&mut self, mut lease: Lease) -> Option<(Lease, Option<Runnable>)> {
         let shared = self.shared;
         let own = shared.processors.own(&mut lease);
         own.tick = own.tick.wrapping_add(1);
@@ -103,30 +111,30 @@ impl Thread<'_> {
         }
         if let Some(task) = self.again.take() {
             if !looks_around && shared.inject.is_empty() {
-                return (lease, Some(task));
+                return Some((lease, Some(task)));
             }
             shared.submit_last(&mut lease, task);
         }
         if looks_around {
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
             if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
-                lease = self.poll_driver_now(lease);
+                lease = self.poll_driver_now(lease)?;
             }
             // No returner: they have their turns below, and so many may come that the others would never have theirs.
             if let Some(task) = shared.inject.pop_ordinary() {
-                return (lease, Some(task));
+                return Some((lease, Some(task)));
             }
         }
         if tick.is_multiple_of(RETURNER_INTERVAL)
             && let Some(task) = shared.inject.pop_returner()
         {
-            return (lease, Some(task));
+            return Some((lease, Some(task)));
         }
         if let Some(task) = self.find_own(&mut lease).or_else(|| self.find_injected(&mut lease)) {
-            return (lease, Some(task));
+            return Some((lease, Some(task)));
         }
         let stolen = self.steal(&mut lease).or_else(|| self.find_injected(&mut lease));
-        (lease, stolen)
+        Some((lease, stolen))
     }
 
     #[inline]
@@ -185,16 +193,20 @@ impl Thread<'_> {
         None
     }
 
-    fn poll_driver_now(&mut self, lease: Lease) -> Lease {
+    fn poll_driver_now(&mut self, lease: Lease) -> Option<Lease> {
         self.shared.poll_driver_now(&mut self.wakers);
         self.deliver(lease)
     }
 
     /// Wakes those for whom something has happened; their tasks go to this processor: a batch to the end of the ring, in order, a single one into the next slot, since a
     /// timer that fires beside tasks that compute would else be late by all of them.
-    fn deliver(&mut self, mut lease: Lease) -> Lease {
+    fn deliver(&mut self, mut lease: Lease) -> Option<Lease> {
         if self.wakers.is_empty() {
-            return lease;
+            return Some(lease);
+        }
+        if self.shared.traces_tasks() {
+            // Their wakers tell subscribers, which are user code: on loan, and so without the order that a batch has, for another thread may go on with the processor.
+            return self.worker.lend_during(lease, || Shared::wake_all(&mut self.wakers));
         }
         let processors = &self.shared.processors;
         processors.own(&mut lease).delivering = self.wakers.len() > 1;
@@ -207,7 +219,7 @@ impl Thread<'_> {
             Some(batch) => batch.add(added),
             none => *none = Some(Batch::new(Instant::now(), tasks)),
         }
-        lease
+        Some(lease)
     }
 
     /// Wakes another thread for the rest of a batch that is worth it.
@@ -261,7 +273,7 @@ impl Thread<'_> {
             return self.lease_to_search();
         }
         match self.worker.acquire() {
-            Some(lease) => Some(self.deliver(lease)),
+            Some(lease) => self.deliver(lease).or_else(|| self.lease_to_search()),
             None => {
                 Shared::wake_all(&mut self.wakers);
                 self.lease_to_search()

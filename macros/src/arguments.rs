@@ -5,7 +5,7 @@ use crate::text::{is_punct, placed};
 use proc_macro::{Literal, Span, TokenStream, TokenTree};
 use std::str::FromStr;
 
-const KNOWN: &str = "`processors`, `handoff_after_ms`, `max_blocking_threads`, `thread_name`, `crate`";
+const KNOWN: &str = "`processors`, `handoff_after_ms`, `max_blocking_threads`, `thread_name`, `trace_tasks`, `crate`";
 
 /// The arguments of an attribute, each checked and ready to be written into the expansion.
 #[derive(Default)]
@@ -14,6 +14,7 @@ pub(crate) struct Arguments {
     pub(crate) handoff_after_ms: Option<TokenTree>,
     pub(crate) max_blocking_threads: Option<TokenTree>,
     pub(crate) thread_name: Option<TokenTree>,
+    pub(crate) trace_tasks: Option<TokenTree>,
     pub(crate) krate: Option<TokenStream>,
 }
 
@@ -42,6 +43,7 @@ impl Arguments {
             "handoff_after_ms" => argument.store(&mut self.handoff_after_ms, Argument::count),
             "max_blocking_threads" => argument.store(&mut self.max_blocking_threads, Argument::count),
             "thread_name" => argument.store(&mut self.thread_name, Argument::name),
+            "trace_tasks" => argument.store(&mut self.trace_tasks, Argument::flag),
             "crate" => argument.store(&mut self.krate, Argument::path),
             unknown => Err(Mistake::at(argument.key_span, unknown_key(unknown))),
         }
@@ -108,6 +110,14 @@ impl<'a> Argument<'a> {
         let mut number = Literal::u64_unsuffixed(number);
         number.set_span(literal.span());
         Ok(number.into())
+    }
+
+    /// `true` or `false`.
+    fn flag(&self) -> Result<TokenTree, Mistake> {
+        match self.value {
+            [TokenTree::Ident(flag)] if matches!(flag.to_string().as_str(), "true" | "false") => Ok(flag.clone().into()),
+            _ => Err(self.wrong("`true` or `false`")),
+        }
     }
 
     /// A string literal that can be the name of a thread.

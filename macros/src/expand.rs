@@ -97,6 +97,7 @@ fn launch(arguments: &Arguments, function: &Function, reports: bool, place: Span
         ("processors", &arguments.processors),
         ("max_blocking_threads", &arguments.max_blocking_threads),
         ("thread_name", &arguments.thread_name),
+        ("trace_tasks", &arguments.trace_tasks),
     ] {
         builder.extend(value.iter().flat_map(|value| method_call(method, value.clone().into(), place)));
     }

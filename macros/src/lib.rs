@@ -32,6 +32,7 @@ use proc_macro::TokenStream;
 /// | `handoff_after_ms` | integer, milliseconds, at least 1 | `Builder::handoff_after` |
 /// | `max_blocking_threads` | integer, at least 1 | `Builder::max_blocking_threads` |
 /// | `thread_name` | string, not empty | `Builder::thread_name` |
+/// | `trace_tasks` | `true` or `false` | `Builder::trace_tasks` |
 /// | `crate` | path, or the same as a string | where the crate `handover` is found, `::handover` by default |
 ///
 /// # Examples

@@ -6,6 +6,7 @@
 //! A socket belongs to the runtime in which it was made. It may outlive it; its calls then say in an error that the runtime was shut down.
 
 mod lookup;
+mod source;
 mod tcp_listener;
 mod tcp_stream;
 
@@ -16,7 +17,8 @@ pub use tcp_stream::TcpStream;
 use std::future::poll_fn;
 use std::io;
 
-use handover_reactor::{Direction, Source};
+use handover_reactor::Direction;
+use source::Source;
 
 use crate::wiring;
 
@@ -25,7 +27,7 @@ async fn when_ready<R>(source: &Source, direction: Direction, mut call: impl FnM
     loop {
         poll_fn(wiring::poll_proceed).await;
         match source.try_io(direction, &mut call) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => source.ready(direction.interest()).await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => source.ready(direction).await?,
             result => return result,
         };
     }

@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
-use handover_reactor::{Direction, Interest, Source};
+use handover_reactor::{Direction, Interest};
 
 use super::lookup::first_of;
-use super::{TcpStream, ToSocketAddrs, when_ready};
+use super::{Source, TcpStream, ToSocketAddrs, when_ready};
 use crate::wiring;
 
 /// Connections that may wait to be accepted; what tokio has.
@@ -60,7 +60,7 @@ impl TcpListener {
     }
 
     fn register(socket: mio::net::TcpListener) -> io::Result<Self> {
-        let source = wiring::reactor()?.register(socket.as_raw_fd(), Interest::READABLE)?;
+        let source = Source::register(&wiring::reactor()?, socket.as_raw_fd(), Interest::READABLE, "TcpListener")?;
         Ok(Self { source, socket })
     }
 

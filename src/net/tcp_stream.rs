@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use handover_reactor::{Direction, Interest, Reactor, Source};
+use handover_reactor::{Direction, Interest, Reactor};
 
 use super::lookup::first_of;
-use super::{ToSocketAddrs, when_ready};
+use super::{Source, ToSocketAddrs, when_ready};
 use crate::by_reference::by_reference;
 use crate::wiring;
 
@@ -82,7 +82,7 @@ impl TcpStream {
     /// Waits for the handshake. The socket becomes writable when it is over, well or not; see connect(2) under EINPROGRESS.
     async fn connected(&self) -> io::Result<()> {
         loop {
-            let seen = self.source.ready(Interest::WRITABLE).await?;
+            let seen = self.source.ready(Direction::Write).await?;
             if let Some(error) = self.socket.take_error()? {
                 return Err(error);
             }
@@ -101,7 +101,7 @@ impl TcpStream {
     }
 
     fn register(reactor: &Arc<Reactor>, socket: std::net::TcpStream) -> io::Result<Self> {
-        let source = reactor.register(socket.as_raw_fd(), Interest::BOTH)?;
+        let source = Source::register(reactor, socket.as_raw_fd(), Interest::BOTH, "TcpStream")?;
         Ok(Self { source, socket })
     }
 
@@ -212,7 +212,7 @@ impl TcpStream {
     ///
     /// Nothing is lost: it stays readable until a read finds it empty.
     pub async fn readable(&self) -> io::Result<()> {
-        self.source.ready(Interest::READABLE).await.map(drop)
+        self.source.ready(Direction::Read).await.map(drop)
     }
 
     /// Waits until a write is worth trying. Many tasks may wait at once.
@@ -225,7 +225,7 @@ impl TcpStream {
     ///
     /// Nothing is lost: it stays writable until a write finds it full.
     pub async fn writable(&self) -> io::Result<()> {
-        self.source.ready(Interest::WRITABLE).await.map(drop)
+        self.source.ready(Direction::Write).await.map(drop)
     }
 
     /// Reads what is there, up to the length of `buffer`, and says how many bytes it read: 0 at the end.
@@ -260,7 +260,7 @@ impl TcpStream {
     }
 
     /// Its registration, for calls that are made elsewhere.
-    pub(crate) fn source(&self) -> &Source {
+    pub(crate) fn source(&self) -> &handover_reactor::Source {
         &self.source
     }
 

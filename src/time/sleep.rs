@@ -1,14 +1,16 @@
 //! When does one task go on?
 
-use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use handover_reactor::Timer;
 
 use super::after;
+use crate::resource::{self, Resource};
 use crate::wiring;
 
 /// Waits for `duration`, counted from this call. At least that long; a [`Duration::MAX`] is for ever.
@@ -33,6 +35,7 @@ use crate::wiring;
 /// assert!(start.elapsed() >= Duration::from_micros(300));
 /// # }
 /// ```
+#[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     sleep_until(after(Instant::now(), duration))
 }
@@ -59,8 +62,9 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// assert!(Instant::now() >= deadline);
 /// # }
 /// ```
+#[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { state: State::Unpolled(deadline) }
+    Sleep { state: State::Unpolled(deadline, Location::caller()) }
 }
 
 /// The future of [`sleep`] and [`sleep_until`].
@@ -72,17 +76,58 @@ pub struct Sleep {
 }
 
 enum State {
-    Unpolled(Instant),
+    /// With where it was made.
+    Unpolled(Instant, &'static Location<'static>),
     Armed(Timer),
+    /// Armed on a runtime that traces. In a box, or every sleep would be larger.
+    Traced(Box<Traced>),
+}
+
+struct Traced {
+    timer: Timer,
+    /// None only while it moves to another runtime.
+    resource: Option<Resource>,
+}
+
+impl State {
+    fn deadline(&self) -> Instant {
+        match self {
+            Self::Unpolled(deadline, _) => *deadline,
+            Self::Armed(timer) => timer.deadline(),
+            Self::Traced(traced) => traced.timer.deadline(),
+        }
+    }
+
+    /// What is shown of a sleep that is about to be armed, if it is.
+    #[inline]
+    fn resource(&mut self) -> Option<Resource> {
+        match self {
+            Self::Unpolled(deadline, made_at) if resource::are_traced() => {
+                let resource = Resource::show("Sleep", "timer", Some(made_at), &["Sleep::poll"])?;
+                resource.lasts(deadline.saturating_duration_since(Instant::now()));
+                Some(resource)
+            }
+            Self::Unpolled(..) | Self::Armed(_) => None,
+            // It goes with the sleep to another runtime.
+            Self::Traced(traced) => traced.resource.take(),
+        }
+    }
+}
+
+impl Traced {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { timer, resource } = self;
+        match resource {
+            Some(resource) => resource.poll(0, "poll_elapsed", || timer.poll(cx)),
+            None => timer.poll(cx),
+        }
+    }
 }
 
 impl Sleep {
     /// When it ends.
     pub fn deadline(&self) -> Instant {
-        match &self.state {
-            State::Unpolled(deadline) => *deadline,
-            State::Armed(timer) => timer.deadline(),
-        }
+        self.state.deadline()
     }
 
     /// Whether the deadline has passed.
@@ -93,8 +138,14 @@ impl Sleep {
     /// Another deadline, earlier or later. A task that waits is woken for the new one; a sleep that has ended starts anew and must be polled again.
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         match &mut self.state {
-            State::Unpolled(old) => *old = deadline,
+            State::Unpolled(old, _) => *old = deadline,
             State::Armed(timer) => timer.reset(deadline),
+            State::Traced(traced) => {
+                traced.timer.reset(deadline);
+                if let Some(resource) = &traced.resource {
+                    resource.lasts(deadline.saturating_duration_since(Instant::now()));
+                }
+            }
         }
     }
 
@@ -106,8 +157,18 @@ impl Sleep {
             Err(error) => panic!("a sleep was polled that nobody can end: {error}"),
         };
         let mut timer = Timer::new(reactor, wiring::timer_shard(), self.deadline());
-        let found = timer.poll(cx);
-        self.state = State::Armed(timer);
+        let found;
+        self.state = match self.state.resource() {
+            None => {
+                found = timer.poll(cx);
+                State::Armed(timer)
+            }
+            resource => {
+                let mut traced = Box::new(Traced { timer, resource });
+                found = traced.poll(cx);
+                State::Traced(traced)
+            }
+        };
         match found {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             // An error says that this runtime is being shut down. It drops its tasks, this one among them, so nobody waits in vain.
@@ -121,14 +182,16 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(wiring::poll_proceed(cx));
-        if let State::Armed(timer) = &mut self.state {
-            match timer.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => return Poll::Ready(()),
-                Poll::Ready(Err(_)) => {}
-            }
+        let found = match &mut self.state {
+            State::Unpolled(..) => return self.arm(cx),
+            State::Armed(timer) => timer.poll(cx),
+            State::Traced(traced) => traced.poll(cx),
+        };
+        match found {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(_)) => self.arm(cx),
         }
-        self.arm(cx)
     }
 }
 

@@ -38,6 +38,7 @@ use super::{Sleep, after, sleep_until};
 /// assert_eq!(timeout(Duration::from_secs(60), async { 7 }).await, Ok(7));
 /// # }
 /// ```
+#[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     timeout_at(after(Instant::now(), duration), future)
 }
@@ -47,6 +48,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// # Errors
 ///
 /// [`Elapsed`]; the future is dropped with the timeout.
+#[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout { future: future.into_future(), sleep: sleep_until(deadline) }
 }

@@ -25,6 +25,7 @@ use crate::predictor::Site;
 use crate::record::{Retake, Seq};
 use crate::replace;
 use crate::scheduler::Scheduler;
+use crate::shown;
 use crate::telling::Retaken;
 use crate::threads::{self, ThreadRecord};
 use crate::verdict::{Observation, Reason, Verdict, judge};
@@ -220,7 +221,7 @@ impl Monitor {
         self.watches[processor].forget();
         self.pool.hand_off(Lease::new(processor as u32), &*self.scheduler);
         // After that: the subscriber may want a lock that the task holds.
-        tell(thread);
+        tell(thread, &self.pool);
         if matches!(reason, Reason::Computing | Reason::Blocked | Reason::BlockedEarly) {
             self.rhythm.stalled();
         }
@@ -236,10 +237,11 @@ impl Monitor {
 }
 
 /// Tells of a retake, and of the return if the thread has come back meanwhile.
-fn tell(thread: &ThreadRecord) {
+fn tell(thread: &ThreadRecord, pool: &Pool) {
     let Some(retaken) = thread.telling.begin() else { return };
     events::retake(&retaken);
-    if let Some(returned) = thread.telling.end() {
+    let row = shown::retaken_call(pool, &retaken);
+    if let Some((returned, _row)) = thread.telling.end(row) {
         events::call_return(retaken.running.as_ref(), retaken.call, &returned, true);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) enum Ran {
 ///
 /// # Safety
 /// What the future borrows lives until the task is COMPLETE, and what its output borrows until that has been taken.
-pub(crate) unsafe fn allocate<F>(future: F, shared: NonNull<Shared>, spawned_at: &'static Location<'static>) -> NonNull<Header>
+pub(crate) unsafe fn allocate<F>(future: F, id: Id, shared: NonNull<Shared>, spawned_at: &'static Location<'static>) -> NonNull<Header>
 where
     F: Future + Send,
     F::Output: Send,
@@ -99,7 +99,7 @@ where
                 },
                 queue_next: UnsafeCell::new(None),
                 shared,
-                id: Id::next(),
+                id,
                 spawned_at,
                 links: UnsafeCell::new(Links::default()),
             },

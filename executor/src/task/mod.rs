@@ -23,11 +23,18 @@ pub(crate) mod join;
 #[allow(unsafe_code, reason = "free blocks link to each other")]
 mod memory;
 #[cfg(not(loom))]
+pub(crate) mod named;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "reference counting by hand")]
 pub(crate) mod reference;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "an intrusive list through the task headers")]
 pub(crate) mod registry;
+#[cfg(not(loom))]
+pub(crate) mod traced;
+#[cfg(not(loom))]
+#[allow(unsafe_code, reason = "a waker whose clones and drops are told of")]
+mod traced_waker;
 
 #[cfg(not(loom))]
 pub use current::{cancellable, id, try_id};
@@ -37,3 +44,5 @@ pub use error::JoinError;
 pub use id::Id;
 #[cfg(not(loom))]
 pub use join::{AbortHandle, JoinHandle};
+#[cfg(not(loom))]
+pub use traced::{Kind, New};
