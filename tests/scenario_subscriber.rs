@@ -6,7 +6,7 @@
 mod watchdog;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -20,20 +20,40 @@ use watchdog::Watchdog;
 static RUNTIME: Mutex<Option<Handle>> = Mutex::new(None);
 static EVENTS: AtomicU64 = AtomicU64::new(0);
 static TASKS: AtomicU64 = AtomicU64::new(0);
+/// How often it still meddles: where tasks are traced, those that it spawns would make it spawn more for ever.
+static PATIENCE: AtomicI64 = AtomicI64::new(0);
 
 thread_local! {
     static BUSY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Hears everything; on each event it blocks for a moment, declared, and spawns a task on the runtime that logged it.
+/// Hears everything; whenever it is called it blocks for a moment, declared, enters the runtime that called it, and spawns a task there.
 struct Meddler;
+
+fn meddle() {
+    if BUSY.replace(true) {
+        return;
+    }
+    if PATIENCE.fetch_sub(1, Ordering::Relaxed) > 0 {
+        EVENTS.fetch_add(1, Ordering::Relaxed);
+        handover::block_in_place(|| thread::sleep(Duration::from_micros(500)));
+        let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(runtime) = runtime {
+            let _entered = runtime.enter();
+            drop(runtime.metrics());
+            drop(handover::spawn(async { handover::blocking(|| TASKS.fetch_add(1, Ordering::Relaxed)).await }));
+        }
+    }
+    BUSY.set(false);
+}
 
 impl Subscriber for Meddler {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("handover")
+        metadata.target().starts_with("handover") || metadata.target().starts_with("runtime")
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
+        meddle();
         Id::from_u64(1)
     }
 
@@ -42,22 +62,21 @@ impl Subscriber for Meddler {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        if BUSY.replace(true) {
-            return;
-        }
-        EVENTS.fetch_add(1, Ordering::Relaxed);
-        handover::block_in_place(|| thread::sleep(Duration::from_micros(500)));
-        let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(runtime) = runtime {
-            drop(runtime.metrics());
-            drop(runtime.spawn(async { handover::blocking(|| TASKS.fetch_add(1, Ordering::Relaxed)).await }));
-        }
-        BUSY.set(false);
+        meddle();
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, _: &Id) {
+        meddle();
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        meddle();
+    }
+
+    fn try_close(&self, _: Id) -> bool {
+        meddle();
+        true
+    }
 }
 
 /// Everything that is logged: hand-offs of both kinds, a stall, the start of threads, panicking wakers and destructors.
@@ -68,7 +87,10 @@ fn make_events(runtime: &Runtime) {
                 match n % 3 {
                     0 => handover::blocking(|| thread::sleep(Duration::from_millis(12))).await,
                     1 => thread::sleep(Duration::from_millis(25)),
-                    _ => handover::yield_now().await,
+                    _ => {
+                        handover::yield_now().await;
+                        handover::time::sleep(Duration::from_millis(1)).await;
+                    }
                 }
             })
         })
@@ -91,8 +113,10 @@ impl Drop for PanicOnDrop {
 #[test]
 fn a_subscriber_that_blocks_and_spawns_is_borne() {
     tracing::subscriber::set_global_default(Meddler).expect("one subscriber per test binary");
-    for processors in [1, 2] {
-        let runtime = Builder::new().processors(processors).build().unwrap();
+    for (processors, traced) in [(1, false), (2, false), (1, true), (2, true)] {
+        let (events, tasks) = (EVENTS.load(Ordering::Relaxed), TASKS.load(Ordering::Relaxed));
+        PATIENCE.store(if traced { 300 } else { i64::MAX }, Ordering::Relaxed);
+        let runtime = Builder::new().processors(processors).trace_tasks(traced).build().unwrap();
         let _watchdog = Watchdog::start(Duration::from_secs(30), "a meddling subscriber", Some(runtime.metrics()));
         *RUNTIME.lock().unwrap() = Some(runtime.handle().clone());
         make_events(&runtime);
@@ -102,7 +126,7 @@ fn a_subscriber_that_blocks_and_spawns_is_borne() {
         // The last events, of threads that end, come from a runtime that shuts down: what is spawned then is refused.
         drop(runtime);
         *RUNTIME.lock().unwrap() = None;
+        assert!(EVENTS.load(Ordering::Relaxed) > events);
+        assert!(TASKS.load(Ordering::Relaxed) > tasks);
     }
-    assert!(EVENTS.load(Ordering::Relaxed) > 0);
-    assert!(TASKS.load(Ordering::Relaxed) > 0);
 }
