@@ -25,6 +25,7 @@
 #![deny(unsafe_code)]
 
 mod by_reference;
+pub mod dump;
 pub mod env;
 #[cfg(feature = "fs")]
 pub mod fs;

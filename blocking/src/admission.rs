@@ -142,6 +142,12 @@ impl Admission {
         true
     }
 
+    /// Shows `look` the wakers of all who wait, in their order, and how many are before each. It runs under the lock: nothing of the user's may be called.
+    pub fn view_waiters(&self, mut look: impl FnMut(usize, &Waker)) {
+        let queue = self.queue.lock();
+        queue.waiters.values().enumerate().for_each(|(ahead, waker)| look(ahead, waker));
+    }
+
     fn take_place(&self) -> bool {
         self.out.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |out| (out < self.limit).then_some(out + 1)).is_ok()
     }

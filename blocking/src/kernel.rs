@@ -57,22 +57,32 @@ impl KernelThread {
 
     /// The state letter; `None` without /proc.
     fn state(self) -> Option<u8> {
-        let stat = std::fs::read(format!("/proc/self/task/{}/stat", self.tid)).ok()?;
-        // The name in parentheses may hold anything, a parenthesis too: the letter follows the last one.
-        let end = stat.iter().rposition(|&byte| byte == b')')?;
-        stat.get(end + 2).copied()
+        state_of(self.tid)
     }
 
     /// Where in the kernel it waits, if that is readable: `futex_wait_queue`, `hrtimer_nanosleep`, ...
     pub(crate) fn wait_channel(self) -> Option<String> {
-        let channel = std::fs::read_to_string(format!("/proc/self/task/{}/wchan", self.tid)).ok()?;
-        (!channel.is_empty() && channel != "0").then_some(channel)
+        wait_channel_of(self.tid)
     }
 
     /// The thread id, as `gettid(2)` gives it.
     pub(crate) fn tid(self) -> i32 {
         self.tid
     }
+}
+
+/// The state letter of a thread of this process; `None` without /proc.
+pub(crate) fn state_of(tid: libc::pid_t) -> Option<u8> {
+    let stat = std::fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
+    // The name in parentheses may hold anything, a parenthesis too: the letter follows the last one.
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    stat.get(end + 2).copied()
+}
+
+/// Where in the kernel a thread of this process waits, if that is readable.
+pub(crate) fn wait_channel_of(tid: libc::pid_t) -> Option<String> {
+    let channel = std::fs::read_to_string(format!("/proc/self/task/{tid}/wchan")).ok()?;
+    (!channel.is_empty() && channel != "0").then_some(channel)
 }
 
 /// The CPU that the calling thread runs on, or ran on a moment ago (`sched_getcpu(3)`, no system call). Where it cannot be had, all threads seem to share one, which costs

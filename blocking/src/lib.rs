@@ -55,6 +55,8 @@ pub mod scheduler;
 #[cfg(not(loom))]
 pub mod shown;
 #[cfg(not(loom))]
+mod since;
+#[cfg(not(loom))]
 pub mod stall;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "system calls by number, for users")]
@@ -66,6 +68,8 @@ mod telling;
 pub mod threads;
 #[cfg(not(loom))]
 mod verdict;
+#[cfg(not(loom))]
+pub mod views;
 
 #[cfg(not(loom))]
 mod doze;

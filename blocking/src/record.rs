@@ -60,6 +60,11 @@ impl Seq {
     pub fn is_declared(self) -> bool {
         self.0 & MODE == DECLARED
     }
+
+    /// The word itself. It is never the same again.
+    pub fn word(self) -> u64 {
+        self.0
+    }
 }
 
 /// A mode of `seq`, as its own thread knows it.
@@ -265,6 +270,12 @@ impl Record {
     /// The processor it holds, or [`NO_PROCESSOR`]. A hint unless read by the owner or inside `retake`.
     pub fn processor(&self) -> u32 {
         self.processor.load(Ordering::Relaxed)
+    }
+
+    /// The processor that it holds: not one that was taken from it without its knowing yet. A hint.
+    pub fn held_processor(&self) -> Option<usize> {
+        let processor = self.processor();
+        (processor != NO_PROCESSOR && self.request.load(Ordering::Relaxed) != TAKEN).then_some(processor as usize)
     }
 
     /// Whether the thread runs user code without a processor, outside any declared call: computing, or blocked without saying so. A hint.

@@ -3,7 +3,7 @@
 //! A stack: the thread that parked last is woken first (its stack is warm), so the bottom ages and can be trimmed. Who wakes a thread in its own place
 //! prefers one that parked on this CPU: the kernel wakes a thread where it slept, and does not move it for a while, be the waker's CPU idle.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -89,6 +89,11 @@ impl Spares {
             return None;
         }
         self.with(|stack| (stack.len() > keep).then(|| stack.front().and_then(|oldest| oldest.since.checked_add(keep_alive)))).flatten()
+    }
+
+    /// The slots in the roster of all that are parked.
+    pub(crate) fn slots(&self) -> HashSet<u32> {
+        self.with(|stack| stack.iter().map(|spare| spare.thread.slot).collect())
     }
 
     /// How many are parked.

@@ -17,6 +17,7 @@ use crate::pool::Pool;
 use crate::record::Record;
 use crate::replace;
 use crate::scheduler::Scheduler;
+use crate::since::Since;
 use crate::telling::Telling;
 use crate::worker::Worker;
 
@@ -27,6 +28,7 @@ pub(crate) struct ThreadRecord {
     pub(crate) slot: u32,
     pub(crate) polls: Counter,
     pub(crate) telling: Telling,
+    pub(crate) since: Since,
     parker: Parker,
     kernel: OnceLock<KernelThread>,
     leave: AtomicBool,
@@ -54,6 +56,7 @@ impl ThreadRecord {
             slot,
             polls: Counter::default(),
             telling: Telling::default(),
+            since: Since::default(),
             parker: Parker::default(),
             kernel: OnceLock::new(),
             leave: AtomicBool::new(false),
@@ -180,6 +183,10 @@ impl Roster {
 
     pub(crate) fn get(&self, slot: u32) -> Option<Arc<ThreadRecord>> {
         self.with(|threads| threads.get(slot as usize).cloned().flatten())
+    }
+
+    pub(crate) fn records(&self) -> Vec<Arc<ThreadRecord>> {
+        self.with(|threads| threads.iter().flatten().cloned().collect())
     }
 
     pub(crate) fn all(&self, holds: impl Fn(&ThreadRecord) -> bool) -> bool {

@@ -475,7 +475,8 @@ impl Worker {
         let nested = mode.is_declared();
         self.thread.count_call(&self.pool.admission);
         let began = Instant::now();
-        let returned = Returned { worker: self, site, began, nested };
+        let outermost = self.thread.since.call_begins(began);
+        let returned = Returned { worker: self, site, began, nested, outermost };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
         let settle = Settle { words: self.words(), call: self.words().declare(site.location()) };
         let result = call();
@@ -521,11 +522,16 @@ struct Returned<'a> {
     site: Site,
     began: Instant,
     nested: bool,
+    /// No long call is around this one.
+    outermost: bool,
 }
 
 impl Drop for Returned<'_> {
     fn drop(&mut self) {
         let took = self.began.elapsed();
+        if self.outermost {
+            self.worker.thread.since.call_ends();
+        }
         self.site.learn_return(took);
         let has_processor = self.worker.regain();
         // After that, so that whom this admits is woken with a processor at hand.

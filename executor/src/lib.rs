@@ -31,6 +31,8 @@ mod processors;
 #[allow(unsafe_code, reason = "a new task's references are dealt out")]
 pub mod scheduler;
 #[cfg(not(loom))]
+pub mod views;
+#[cfg(not(loom))]
 mod worker;
 
 #[cfg(not(loom))]

@@ -116,6 +116,10 @@ impl Shared {
         &self.pool
     }
 
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Numbers of now.
     pub fn counts(&self) -> Counts {
         Counts {

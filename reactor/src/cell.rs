@@ -106,6 +106,11 @@ impl Cell {
         }
     }
 
+    /// Shows `look` the wakers of all who wait, under their lock.
+    pub fn view_waiters(&self, look: &mut dyn FnMut(Interest, &Waker)) {
+        self.waiters.lock().view(look);
+    }
+
     /// See [`Readiness::exhaust`].
     pub fn exhaust(&self, seen: Ready) {
         self.readiness.exhaust(seen);

@@ -41,7 +41,7 @@ pub mod waiters;
 
 pub use error::Error;
 pub use interest::{Direction, Interest};
-pub use reactor::Reactor;
+pub use reactor::{Reactor, Wait};
 pub use readiness::Ready;
 pub use source::Source;
 pub use timers::Timer;

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Token;
 use mio::unix::SourceFd;
@@ -36,6 +36,15 @@ pub struct Reactor {
     numbers: Numbers,
     timers: Timers,
     clock: Clock,
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A descriptor.
+    Source(RawFd, Interest),
+    /// A timer, due in this time; zero if it is due now.
+    Timer(Duration),
 }
 
 impl Reactor {
@@ -72,7 +81,7 @@ impl Reactor {
     pub fn register(self: &Arc<Self>, fd: RawFd, interest: Interest) -> io::Result<Source> {
         let cell = Arc::new(Cell::new());
         // The table comes first: from the call to epoll on, the poller may meet the token.
-        let token = self.registrations.insert(Arc::clone(&cell))?;
+        let token = self.registrations.insert(Arc::clone(&cell), fd)?;
         if let Err(error) = self.numbers.claim(fd, token, || self.registry.register(&mut SourceFd(&fd), token, interest.to_mio())) {
             self.registrations.remove(token);
             return Err(error);
@@ -145,6 +154,13 @@ impl Reactor {
     /// If no timer is armed, it does not even read the clock.
     pub fn fire_overdue(&self, wakers: &mut Vec<Waker>) -> usize {
         if self.timers.next().is_never() { 0 } else { self.timers.fire(self.clock.now(), wakers) }
+    }
+
+    /// Shows `look` the wakers of all who wait here, and what each waits for. It runs under locks of this room, for some of them at a time: nothing of the user's may be called.
+    pub fn view_waiters(&self, look: &mut dyn FnMut(Wait, &Waker)) {
+        self.registrations.view_waiters(&mut |fd, interest, waker| look(Wait::Source(fd, interest), waker));
+        let now = self.clock.now();
+        self.timers.view(&mut |deadline, waker| look(Wait::Timer(deadline.since(now)), waker));
     }
 
     /// Ends it: registering a descriptor, arming a timer, and every wait for one, from now on say

@@ -3,6 +3,7 @@
 //! A token is a slab index and a generation. Epoll stops naming a descriptor once it is deregistered, but events that the poller has
 //! fetched by then are still to be delivered; the slot may be another registration's already. The generation tells them apart.
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -11,6 +12,7 @@ use slab::Slab;
 
 use crate::cell::Cell;
 use crate::error::Error;
+use crate::interest::Interest;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// The index is the lower half of a token, the generation the upper.
@@ -34,9 +36,14 @@ struct Table {
 
 #[derive(Debug)]
 struct Slot {
-    generation: usize,
+    /// Half a word each, so that a slot is two words.
+    generation: u32,
+    fd: RawFd,
     cell: Arc<Cell>,
 }
+
+/// So many slots are looked at under the lock at a time.
+const SLICE: usize = 1024;
 
 impl Registrations {
     pub(crate) fn new() -> Self {
@@ -49,12 +56,12 @@ impl Registrations {
         self.len.load(Ordering::SeqCst) == 0
     }
 
-    /// Adds a cell and numbers it.
+    /// Adds the cell of `fd` and numbers it.
     ///
     /// # Errors
     ///
     /// [`Error::ShutDown`], [`Error::TooManySources`].
-    pub(crate) fn insert(&self, cell: Arc<Cell>) -> Result<Token, Error> {
+    pub(crate) fn insert(&self, cell: Arc<Cell>, fd: RawFd) -> Result<Token, Error> {
         let mut table = self.table.lock();
         if table.is_shut_down {
             return Err(Error::ShutDown);
@@ -65,7 +72,7 @@ impl Registrations {
         }
         table.generation = (table.generation + 1) & INDEX;
         let generation = table.generation;
-        let index = table.slots.insert(Slot { generation, cell });
+        let index = table.slots.insert(Slot { generation: generation as u32, fd, cell });
         self.len.store(table.slots.len() as u64, Ordering::SeqCst);
         Ok(Token(generation << INDEX_BITS | index))
     }
@@ -89,9 +96,21 @@ impl Registrations {
         let table = self.table.lock();
         for (token, ready) in events {
             let slot = table.slots.get(token.0 & INDEX);
-            if let Some(slot) = slot.filter(|slot| slot.generation == token.0 >> INDEX_BITS) {
+            if let Some(slot) = slot.filter(|slot| slot.generation as usize == token.0 >> INDEX_BITS) {
                 slot.cell.deliver(ready, wakers);
             }
+        }
+    }
+
+    /// Shows `look` every waker that waits for a descriptor. It runs under locks: nothing of the user's may be called.
+    pub(crate) fn view_waiters(&self, look: &mut dyn FnMut(RawFd, Interest, &Waker)) {
+        for first in (0..).step_by(SLICE) {
+            let table = self.table.lock();
+            if first >= table.slots.capacity() {
+                return;
+            }
+            let slots = (first..first + SLICE).filter_map(|index| table.slots.get(index));
+            slots.for_each(|slot| slot.cell.view_waiters(&mut |interest, waker| look(slot.fd, interest, waker)));
         }
     }
 
@@ -108,15 +127,15 @@ impl Registrations {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{Interest, Ready};
+    use crate::Ready;
 
     #[test]
     fn a_late_event_does_not_reach_the_next_owner_of_the_slot() {
         let registrations = Registrations::new();
-        let first = registrations.insert(Arc::new(Cell::new())).expect("room");
+        let first = registrations.insert(Arc::new(Cell::new()), 0).expect("room");
         registrations.remove(first);
         let cell = Arc::new(Cell::new());
-        let second = registrations.insert(Arc::clone(&cell)).expect("room");
+        let second = registrations.insert(Arc::clone(&cell), 0).expect("room");
         assert_eq!(first.0 & INDEX, second.0 & INDEX, "the slot is used again");
 
         registrations.deliver([(first, Ready::READABLE)].into_iter(), &mut Vec::new());
@@ -130,7 +149,7 @@ mod tests {
     fn nothing_is_added_after_the_end() {
         let registrations = Registrations::new();
         registrations.shut_down(&mut Vec::new());
-        assert_eq!(registrations.insert(Arc::new(Cell::new())), Err(Error::ShutDown));
+        assert_eq!(registrations.insert(Arc::new(Cell::new()), 0), Err(Error::ShutDown));
         assert!(registrations.is_empty());
     }
 }

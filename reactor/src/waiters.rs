@@ -71,6 +71,15 @@ impl Waiters {
             }
         }
     }
+
+    /// Shows `look` each waker and what it waits for.
+    pub fn view(&self, look: &mut dyn FnMut(Interest, &Waker)) {
+        self.reader.iter().for_each(|waker| look(Interest::READABLE, waker));
+        self.writer.iter().for_each(|waker| look(Interest::WRITABLE, waker));
+        for (_, Waiter { interest, waker }) in &self.futures {
+            waker.iter().for_each(|waker| look(*interest, waker));
+        }
+    }
 }
 
 impl Default for Waiters {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use handover_executor::Shared;
 use handover_reactor::Reactor;
 
+use crate::dump::{self, Dump};
 use crate::metrics::RuntimeMetrics;
 use crate::task::JoinHandle;
 
@@ -126,6 +127,40 @@ impl Handle {
         F::Output: Send,
     {
         handover_executor::block_on(&self.shared, future, Location::caller())
+    }
+
+    /// What every task and every thread is doing now, and what it waits for. It needs no processor: it answers from any thread, also when all of the runtime's are stuck. With a million tasks it takes
+    /// some hundred milliseconds, during which they go on.
+    ///
+    /// # Examples
+    /// ```
+    /// use handover::dump::State;
+    ///
+    /// let runtime = handover::runtime::Runtime::new()?;
+    /// let dump = runtime.block_on(async { handover::runtime::Handle::current().dump() });
+    /// assert!(matches!(dump.tasks[0].state, State::Running { .. }));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn dump(&self) -> Dump {
+        dump::collect(&self.shared, &self.reactor)
+    }
+
+    /// Writes a [dump](Self::dump) to stderr whenever the process gets `signal` (its number, such as `libc::SIGUSR1`), until what this returns is dropped. A thread of its own does that, so it works when all of
+    /// the runtime's are stuck. Signals that come during a dump make for one more.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a signal that does not exist or cannot be handled; what the system says when it refuses a thread or descriptors.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = handover::runtime::Runtime::new()?;
+    /// // kill -USR1 <pid>
+    /// let _dumps = runtime.handle().dump_on_signal(libc::SIGUSR1)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "signal")]
+    pub fn dump_on_signal(&self, signal: i32) -> std::io::Result<dump::DumpOnSignal> {
+        dump::DumpOnSignal::start(self, signal)
     }
 
     /// Numbers of now.

@@ -44,6 +44,7 @@ impl Watch {
             self.poll_since = now;
             self.moves = 0;
         }
+        thread.since.seen(seq, polls, now);
         unmoved
     }
 

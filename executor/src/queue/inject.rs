@@ -130,8 +130,14 @@ impl Inject {
         })
     }
 
+    /// How many wait in each lane: returners, and all others.
+    pub(crate) fn lens(&self) -> (usize, usize) {
+        (self.returners.load(Ordering::Relaxed), self.ordinary.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.returners.load(Ordering::Relaxed) + self.ordinary.load(Ordering::Relaxed)
+        let (returners, ordinary) = self.lens();
+        returners + ordinary
     }
 
     #[inline]

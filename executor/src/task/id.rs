@@ -27,6 +27,12 @@ impl Id {
         Self(next)
     }
 
+    /// The id with this number, as [`as_u64`](Self::as_u64) gave it.
+    #[doc(hidden)]
+    pub fn from_u64(number: u64) -> Self {
+        Self(number)
+    }
+
     /// The number itself.
     pub fn as_u64(self) -> u64 {
         self.0

@@ -34,7 +34,7 @@ pub(crate) mod registry;
 pub(crate) mod traced;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a waker whose clones and drops are told of")]
-mod traced_waker;
+pub(crate) mod traced_waker;
 
 #[cfg(not(loom))]
 pub use current::{cancellable, id, try_id};

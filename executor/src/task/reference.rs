@@ -12,6 +12,7 @@ use handover_blocking::interrupt;
 
 use crate::scheduler::Shared;
 use crate::task::cell::{Header, free_task};
+use crate::task::id::Id;
 use crate::task::state::{Cancel, Notify};
 
 /// A counted reference.
@@ -142,6 +143,15 @@ static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_re
 pub(crate) fn waker(task: NonNull<Header>) -> Waker {
     // SAFETY: the vtable's functions treat the pointer as a Header with one counted reference, and are thread-safe as RawWaker asks.
     unsafe { Waker::from_raw(RawWaker::new(task.as_ptr().cast(), &WAKER)) }
+}
+
+/// Which task `waker` wakes; none if it was not made by [`waker`].
+pub(crate) fn task_of(waker: &Waker) -> Option<Id> {
+    if !std::ptr::eq(waker.vtable(), &WAKER) {
+        return None;
+    }
+    // SAFETY: the vtable says that `waker` made it, and the waker's reference, which outlives this borrow of it, keeps the task alive.
+    Some(unsafe { pointer(waker.data()).as_ref() }.id)
 }
 
 /// # Safety

@@ -2,12 +2,23 @@
 //!
 //! Sharded intrusive lists through the task headers: a spawn and an end each take one short, mostly uncontended lock.
 
+use std::collections::HashSet;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::task::cell::{Header, Links};
+use crate::task::id::Id;
 use crate::task::reference::TaskRef;
+use crate::task::state::Snapshot;
+
+/// So many tasks are looked at under a shard's lock at a time: some tens of microseconds, with every one of them out of memory.
+const SLICE: usize = 1024;
+/// So many tasks at the end of a slice are kept until the next one, which goes on behind the last that is still there.
+const CURSORS: usize = 64;
+/// So often a walk begins anew, behind what it has seen, when all of those have ended.
+const RESTARTS: u32 = 16;
 
 /// One shard's list.
 #[derive(Default)]
@@ -25,6 +36,13 @@ unsafe impl Send for List {}
 struct Shard {
     list: Mutex<List>,
     len: AtomicUsize,
+}
+
+/// What a look at a task finds.
+pub(crate) struct Seen {
+    pub(crate) id: Id,
+    pub(crate) spawned_at: &'static Location<'static>,
+    pub(crate) state: Snapshot,
 }
 
 /// All tasks of one runtime that are not over.
@@ -107,8 +125,101 @@ impl Registry {
         tasks
     }
 
+    /// Shows `look` every task that is there all the while; false if it had to give up. The locks are held for a slice at a time.
+    pub(crate) fn look_at_all(&self, look: &mut dyn FnMut(Seen)) -> bool {
+        let mut complete = true;
+        for shard in &self.shards {
+            complete &= shard.look_at_all(look);
+        }
+        complete
+    }
+
     /// How many tasks are alive.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.len.load(Ordering::Acquire)).sum()
+    }
+}
+
+impl Shard {
+    /// From the newest task to the oldest: those that are spawned meanwhile come before, and are not missed.
+    fn look_at_all(&self, look: &mut dyn FnMut(Seen)) -> bool {
+        let mut walk = Walk::default();
+        let mut restarts = 0;
+        loop {
+            let slice = self.look_at_slice(&mut walk);
+            for seen in walk.slice.drain(..) {
+                if walk.shown.insert(seen.id) {
+                    look(seen);
+                }
+            }
+            match slice {
+                Slice::Last => return true,
+                Slice::Walked => {}
+                Slice::Lost if restarts < RESTARTS => restarts += 1,
+                Slice::Lost => return false,
+            }
+        }
+    }
+
+    fn look_at_slice(&self, walk: &mut Walk) -> Slice {
+        // Dropped after the lock: with the last reference of a task goes its join waker, which is the user's.
+        let before = std::mem::replace(&mut walk.cursors, Vec::with_capacity(CURSORS));
+        walk.slice.reserve(SLICE);
+        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut at = if before.is_empty() {
+            list.head
+        } else {
+            match before.iter().rev().find(|task| list.holds(task)) {
+                // SAFETY: links are guarded by the shard's lock, which is held.
+                Some(task) => unsafe { (*task.header().links.get()).next },
+                // All of them have ended: from the start again, and nothing is shown twice.
+                None => {
+                    drop(list);
+                    return Slice::Lost;
+                }
+            }
+        };
+        for n in 0..SLICE {
+            let Some(task) = at else { return Slice::Last };
+            // SAFETY: the list holds a reference of each of its tasks, and the lock keeps them in it.
+            let header = unsafe { task.as_ref() };
+            walk.slice.push(Seen { id: header.id, spawned_at: header.spawned_at, state: header.state.load() });
+            if n >= SLICE - CURSORS {
+                // SAFETY: as above.
+                walk.cursors.push(unsafe { TaskRef::counted(task) });
+            }
+            // SAFETY: links are guarded by the shard's lock, which is held.
+            at = unsafe { (*header.links.get()).next };
+        }
+        Slice::Walked
+    }
+}
+
+/// How far a walk through a shard has come.
+#[derive(Default)]
+struct Walk {
+    /// What the last slice has found; filled under the lock, and shown after it.
+    slice: Vec<Seen>,
+    shown: HashSet<Id>,
+    /// The last tasks of the slice before, in the order of the list; empty at a start.
+    cursors: Vec<TaskRef>,
+}
+
+/// What looking at a slice came to.
+enum Slice {
+    /// There is more.
+    Walked,
+    /// There is no more.
+    Last,
+    /// Nobody is left to go on behind.
+    Lost,
+}
+
+impl List {
+    /// Whether `task`, which was once in this list, is still in it.
+    fn holds(&self, task: &TaskRef) -> bool {
+        // SAFETY: links are guarded by the shard's lock, which the caller holds, having this list. `remove` empties them.
+        let links = unsafe { &*task.header().links.get() };
+        links.previous.is_some() || self.head == Some(task.pointer())
     }
 }

@@ -63,6 +63,16 @@ impl Snapshot {
         self.0 & COMPLETE != 0
     }
 
+    /// A thread has the right to touch the future.
+    pub fn is_running(self) -> bool {
+        self.0 & RUNNING != 0
+    }
+
+    /// It is in a queue, or goes back into one when its poll ends.
+    pub fn is_scheduled(self) -> bool {
+        self.0 & SCHEDULED != 0
+    }
+
     /// A JoinHandle waits for the output.
     pub fn has_join_interest(self) -> bool {
         self.0 & JOIN_INTEREST != 0

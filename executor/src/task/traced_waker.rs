@@ -2,9 +2,9 @@
 //!
 //! The task's own waker in an [`Arc`], with a vtable that tells of each clone, drop and wake before it happens: afterwards the task may be over, and its span closed.
 
-use std::mem;
 use std::sync::Arc;
 use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::{mem, ptr};
 
 use handover_blocking::shown::undisturbed;
 
@@ -33,6 +33,12 @@ static WAKER: RawWakerVTable = RawWakerVTable::new(clone_waker, wake, wake_by_re
 pub(crate) fn waker(shared: *const TracedWaker) -> Waker {
     // SAFETY: the vtable's functions treat the pointer as that of an Arc with one count, and are thread-safe as RawWaker asks: a TracedWaker is Sync.
     unsafe { Waker::from_raw(RawWaker::new(shared.cast(), &WAKER)) }
+}
+
+/// The task's own waker, if `waker` is one of these. Tells nothing.
+pub(crate) fn own_waker(waker: &Waker) -> Option<&Waker> {
+    // SAFETY: the vtable says that the pointer is an Arc's, and the waker's count, which outlives this borrow of it, keeps that alive.
+    ptr::eq(waker.vtable(), &WAKER).then(|| unsafe { &(*waker.data().cast::<TracedWaker>()).wakes })
 }
 
 unsafe fn clone_waker(shared: *const ()) -> RawWaker {

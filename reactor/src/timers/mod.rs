@@ -48,6 +48,13 @@ impl Timers {
         wakers.len() - before
     }
 
+    /// Shows `look` every armed timer, under its shard's lock.
+    pub(crate) fn view(&self, look: &mut dyn FnMut(Moment, &Waker)) {
+        for shard in &self.shards {
+            shard.view(look);
+        }
+    }
+
     pub(crate) fn shut_down(&self, wakers: &mut Vec<Waker>) {
         for shard in &self.shards {
             shard.shut_down(wakers);

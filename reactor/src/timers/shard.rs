@@ -24,6 +24,9 @@ struct Armable {
     is_shut_down: bool,
 }
 
+/// So many timers are looked at under the lock at a time.
+const SLICE: usize = 1024;
+
 /// What the caller of [`Shard::arm`] or [`Shard::move_to`] does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -92,6 +95,14 @@ impl Shard {
             wakers.push(waker);
         }
         let _later = self.publish(&timers);
+    }
+
+    /// Shows `look` every armed timer; the lock is held for some of them at a time.
+    pub fn view(&self, look: &mut dyn FnMut(Moment, &Waker)) {
+        let mut first = 0;
+        while let Some(next) = self.timers.lock().wheel.view_from(first, SLICE, look) {
+            first = next;
+        }
     }
 
     /// Takes no more timers; the wakers of those armed go to `wakers`.

@@ -204,6 +204,14 @@ impl<T> Wheel<T> {
         self.slots.drain().map(|slot| slot.value)
     }
 
+    /// Shows `look` what lies in up to `count` slots from `first` on; where to go on, if there are more.
+    pub fn view_from(&self, first: usize, count: usize, look: &mut dyn FnMut(Moment, &T)) -> Option<usize> {
+        let end = (first + count).min(self.slots.capacity());
+        let slots = (first..end).filter_map(|slot| self.slots.get(slot));
+        slots.for_each(|slot| look(slot.deadline, &slot.value));
+        (end < self.slots.capacity()).then_some(end)
+    }
+
     // ---- entries ----------------------------------------------------------------------------------------------------
 
     fn next_stamp(&mut self) -> u64 {

@@ -1,0 +1,93 @@
+//! What does somebody see who looks at the tasks from outside?
+//!
+//! A reading, not a lock: tasks go on meanwhile. Who waits for what is known to those that hold the wakers; [`task_of`] tells whose a waker is.
+
+use std::panic::Location;
+use std::task::Waker;
+
+use crate::scheduler::Shared;
+use crate::task::Id;
+use crate::task::reference;
+use crate::task::registry::Seen;
+use crate::task::state::Snapshot;
+use crate::task::traced_waker;
+
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It waits to be woken.
+    Waiting,
+    /// It is in a queue.
+    Queued,
+    /// A thread polls it, or drops its future.
+    Running,
+    /// It is over, and about to leave the registry.
+    Over,
+}
+
+/// One task at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskView {
+    /// Which one.
+    pub id: Id,
+    /// Where it was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// What it does.
+    pub stage: Stage,
+    /// It was aborted, and will not be polled again.
+    pub is_cancelled: bool,
+}
+
+/// All tasks.
+#[derive(Clone, Debug)]
+pub struct TaskViews {
+    /// In no order.
+    pub tasks: Vec<TaskView>,
+    /// Whether none is missing that was there all the time: so many may end meanwhile that the way to the rest is lost.
+    pub is_complete: bool,
+}
+
+/// How many tasks wait where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueViews {
+    /// In the inject queue: tasks whose thread came back from a call without a processor.
+    pub returners: usize,
+    /// In the inject queue: all others.
+    pub injected: usize,
+    /// With each processor: in its ring and its next slot.
+    pub own: Vec<usize>,
+}
+
+impl Stage {
+    fn of(state: Snapshot) -> Self {
+        match state {
+            state if state.is_complete() => Self::Over,
+            state if state.is_running() => Self::Running,
+            state if state.is_scheduled() => Self::Queued,
+            _ => Self::Waiting,
+        }
+    }
+}
+
+impl Shared {
+    /// All tasks that are not over. Spawns wait for a thousand of them to be looked at, at most.
+    pub fn view_tasks(&self) -> TaskViews {
+        let mut tasks = Vec::with_capacity(self.registry().len());
+        let is_complete = self.registry().look_at_all(&mut |Seen { id, spawned_at, state }| {
+            tasks.push(TaskView { id, spawned_at, stage: Stage::of(state), is_cancelled: state.is_cancelled() });
+        });
+        TaskViews { tasks, is_complete }
+    }
+
+    /// How many tasks wait where.
+    pub fn view_queues(&self) -> QueueViews {
+        let (returners, injected) = self.inject.lens();
+        let own = (0..self.processors.count()).map(|p| self.processors.ring_len(p) + usize::from(self.processors.has_next(p))).collect();
+        QueueViews { returners, injected, own }
+    }
+}
+
+/// Which task `waker` wakes; none if it is not a task's own. Calls nothing of the user's, so it may be asked under a lock.
+pub fn task_of(waker: &Waker) -> Option<Id> {
+    reference::task_of(traced_waker::own_waker(waker).unwrap_or(waker))
+}
