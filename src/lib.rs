@@ -25,6 +25,8 @@
 #![deny(unsafe_code)]
 
 mod by_reference;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 pub mod dump;
 pub mod env;
 #[cfg(feature = "fs")]
