@@ -50,6 +50,7 @@ pub mod syscall;
 pub mod task;
 #[cfg(feature = "time")]
 pub mod time;
+pub mod trace;
 mod wiring;
 
 pub use handover_blocking::{Blocking, Hint, block_in_place, blocking};

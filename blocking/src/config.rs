@@ -1,8 +1,10 @@
 //! Which numbers may be set, and which values make no sense?
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::SignalMask;
+use crate::recorder::Recorder;
 use crate::stall::StallHook;
 
 /// More processors than this are a mistake in the caller's arithmetic, not a machine.
@@ -27,6 +29,8 @@ pub struct Config {
     pub on_stall: Option<StallHook>,
     /// Whether tasks and handed-off calls are told of as spans. Default: no.
     pub trace_tasks: bool,
+    /// Where the runtime's events are recorded. Each runtime has its own.
+    pub recorder: Arc<Recorder>,
 }
 
 impl Default for Config {
@@ -40,6 +44,7 @@ impl Default for Config {
             thread_stack_size: None,
             on_stall: None,
             trace_tasks: false,
+            recorder: Arc::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod idle_set;
 pub mod interrupt;
 pub mod lease;
 pub mod record;
+pub mod recorder;
 pub mod searchers;
 pub mod wakefulness;
 

@@ -21,6 +21,7 @@ use crate::holders::Holders;
 use crate::idle_set::IdleSet;
 use crate::interrupt::OutCall;
 use crate::lease::Lease;
+use crate::recorder::Recorder;
 use crate::scheduler::Scheduler;
 use crate::searchers::{Found, Searchers};
 use crate::spares::Spares;
@@ -102,6 +103,11 @@ impl Pool {
     /// The counts so far.
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Where its events are recorded.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.config.recorder
     }
 
     /// Worker threads that are parked as spares now.

@@ -26,6 +26,9 @@ pub trait Scheduler: Send + Sync + 'static {
     /// Whether a task waits that only the holder of `processor` can reach, so that an idle processor is of no use to it (the next slot). A hint.
     fn hides_work(&self, processor: usize) -> bool;
 
+    /// How many tasks wait in queues. A hint.
+    fn queued(&self) -> usize;
+
     /// Whether some thread holds the poller's role.
     fn has_poller(&self) -> bool;
 

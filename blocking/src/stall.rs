@@ -31,7 +31,8 @@ impl StallHook {
         Self(Arc::new(hook))
     }
 
-    pub(crate) fn call(&self, stall: &Stall) {
+    /// Calls it.
+    pub fn call(&self, stall: &Stall) {
         (self.0)(stall);
     }
 }

@@ -14,7 +14,8 @@ use crate::events;
 use crate::kernel::{self, KernelThread};
 use crate::parker::Parker;
 use crate::pool::Pool;
-use crate::record::Record;
+use crate::record::{NO_PROCESSOR, Record};
+use crate::recorder::{self, Kind, Tape};
 use crate::replace;
 use crate::scheduler::Scheduler;
 use crate::since::Since;
@@ -36,6 +37,8 @@ pub(crate) struct ThreadRecord {
     counted: AtomicBool,
     task: AtomicU64,
     spawned_at: AtomicPtr<Location<'static>>,
+    /// Where it records its events; from its first one on. Its own thread writes it.
+    tape: OnceLock<Arc<Tape>>,
 }
 
 /// A thread that did not come back in time, and what it runs.
@@ -63,6 +66,7 @@ impl ThreadRecord {
             counted: AtomicBool::new(false),
             task: AtomicU64::new(0),
             spawned_at: AtomicPtr::default(),
+            tape: OnceLock::new(),
         }
     }
 
@@ -72,6 +76,24 @@ impl ThreadRecord {
         self.polls.raise_alone();
         self.task.store(task, Ordering::Relaxed);
         self.spawned_at.store(std::ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
+    }
+
+    /// Records an event of the task that it polls, if the pool's are recorded. To be called by its own thread.
+    #[inline(always)]
+    pub(crate) fn note(&self, pool: &Pool, kind: Kind, processor: u32, argument: u64) {
+        if recorder::is_any_on() {
+            self.write(pool, kind, processor, self.task.load(Ordering::Relaxed), argument);
+        }
+    }
+
+    /// The same for any task, behind [`is_any_on`](recorder::is_any_on).
+    #[cold]
+    pub(crate) fn write(&self, pool: &Pool, kind: Kind, processor: u32, task: u64, argument: u64) {
+        let recorder = pool.recorder();
+        if recorder.is_on() {
+            let tape = self.tape.get_or_init(|| recorder.tape(self.tid(), &pool.config.thread_name));
+            tape.write(kind, processor, task, argument);
+        }
     }
 
     /// The task that it polls, or polled last.
@@ -241,10 +263,12 @@ fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, record: Arc<ThreadRecord>
     let tid = record.kernel.get_or_init(KernelThread::current).tid();
     record.parker.adopt_current();
     events::thread_start(&pool, tid);
+    record.note(&pool, Kind::ThreadStart, NO_PROCESSOR, 0);
     Worker::run(Arc::clone(&pool), scheduler, Arc::clone(&record));
     pool.counters().polls_of_ended.add(record.polls.get());
     pool.counters().threads_ended.raise();
     events::thread_end(&pool, tid);
+    record.note(&pool, Kind::ThreadEnd, NO_PROCESSOR, 0);
     pool.roster.strike_off(&record);
     if pool.is_closing() {
         // The monitor waits for the last thread to end.

@@ -47,6 +47,7 @@ pub(crate) struct Observation {
 
 /// Why a processor is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Reason {
     /// A declared call while tasks wait.
     WorkWaits,
@@ -63,6 +64,13 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    const ALL: [Self; 6] = [Self::WorkWaits, Self::LongCall, Self::BlockedEarly, Self::Blocked, Self::Computing, Self::Shutdown];
+
+    /// The name of the reason with this number.
+    pub(crate) fn name_of(number: u8) -> &'static str {
+        Self::ALL.iter().find(|reason| **reason as u8 == number).map_or("unknown", |reason| reason.name())
+    }
+
     /// In events.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -26,7 +26,8 @@ use crate::kernel;
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
-use crate::record::{Declared, Mode, Reclaim, Record};
+use crate::record::{Declared, Mode, NO_PROCESSOR, Reclaim, Record};
+use crate::recorder::{Kind, Waits, place};
 use crate::scheduler::Scheduler;
 use crate::shown::{self, Shown};
 use crate::telling::{self, Tell};
@@ -121,6 +122,30 @@ impl Worker {
         &self.scheduler
     }
 
+    /// Records an event of the task that runs, if the runtime's are recorded.
+    #[inline(always)]
+    fn note(&self, kind: Kind, processor: u32, argument: u64) {
+        self.thread.note(&self.pool, kind, processor, argument);
+    }
+
+    /// The same for a task that was woken or spawned.
+    pub(crate) fn write(&self, kind: Kind, by: u64, woken: u64) {
+        self.thread.write(&self.pool, kind, NO_PROCESSOR, by, woken);
+    }
+
+    /// Records that the holder of `lease` took `count` tasks of the processor `victim`.
+    pub fn note_theft(&self, lease: &Lease, victim: usize, count: usize) {
+        self.note(Kind::Stole, lease.index(), victim as u64 | (count as u64) << 32);
+    }
+
+    /// Runs `wait`, in which the thread waits, and records that.
+    pub fn waiting<R>(&self, what: Waits, wait: impl FnOnce() -> R) -> R {
+        self.note(Kind::WaitBegin, NO_PROCESSOR, what as u64);
+        let result = wait();
+        self.note(Kind::WaitEnd, NO_PROCESSOR, 0);
+        result
+    }
+
     // ---- processors -------------------------------------------------------------------------------------------------
 
     /// Takes an idle processor: the last one if it can be had, else any.
@@ -129,7 +154,9 @@ impl Worker {
         self.words().bind(lease.index());
         self.pool.holders.bind(lease.processor(), self.thread.slot, kernel::current_cpu());
         self.last.set(lease.processor());
-        if let Some(delay) = self.pool.handed_off.taken(lease.processor()) {
+        let delay = self.pool.handed_off.taken(lease.processor());
+        self.note(Kind::Acquired, lease.index(), delay.map_or(0, |delay| events::nanos(delay).max(1)));
+        if let Some(delay) = delay {
             self.pool.counters().handoff_delays.record(delay);
             self.took_over.set(Some(delay));
         }
@@ -154,6 +181,7 @@ impl Worker {
     /// Gives the processor to the idle set; a thread is woken if a task waits.
     pub fn release(&self, lease: Lease) {
         self.words().unbind();
+        self.note(Kind::Released, lease.index(), 0);
         self.pool.release(lease, &*self.scheduler);
     }
 
@@ -200,11 +228,13 @@ impl Worker {
         poll: impl FnOnce() -> R,
     ) -> (Option<Lease>, R) {
         self.thread.begin_poll(task, spawned_at);
+        self.note(Kind::PollBegin, lease.index(), place(spawned_at));
         self.kicked.set(false);
         self.stepped_aside.set(false);
         self.words().lend();
         self.hold.set(Hold::Lent(lease.index()));
         let result = poll();
+        self.note(Kind::PollEnd, NO_PROCESSOR, 0);
         let lease = self.end_loan();
         if lease.is_none() {
             self.pool.counters().runs_without_processor.raise();
@@ -332,7 +362,7 @@ impl Worker {
     /// Sleeps until it is woken. It then counts as a searcher, unless the runtime is closing or it is [dismissed](Self::is_dismissed).
     pub fn park(&self) {
         self.pool.counters().parks.raise();
-        self.thread.park();
+        self.waiting(Waits::AsSpare, || self.thread.park());
     }
 
     /// A searcher that woke up on a CPU which has a holder, while others search for every idle processor, is of no use; for the reason see [`reacquire`](Self::reacquire). Then it no longer counts.
@@ -394,7 +424,8 @@ impl Worker {
     /// Runs a blocking call, declared, with the processor lent.
     #[inline(always)]
     pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
-        let settle = Settle { words: self.words(), call: self.words().declare(site.location()) };
+        let settle = Settle { worker: self, call: self.words().declare(site.location()) };
+        self.note(Kind::CallBegin, NO_PROCESSOR, place(site.location()));
         if !self.kicked.get() {
             self.kick_for_work_behind();
         }
@@ -463,6 +494,7 @@ impl Worker {
         if let Some(lease) = self.lease_to_give_away() {
             self.pool.counters().releases.raise();
             self.words().unbind();
+            self.note(Kind::GaveAway, lease.index(), 0);
             self.pool.hand_off(lease, &*self.scheduler);
             self.words().lend_again(mode);
             if !self.scheduler.has_poller() && self.scheduler.needs_poller() {
@@ -478,7 +510,8 @@ impl Worker {
         let outermost = self.thread.since.call_begins(began);
         let returned = Returned { worker: self, site, began, nested, outermost };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
-        let settle = Settle { words: self.words(), call: self.words().declare(site.location()) };
+        let settle = Settle { worker: self, call: self.words().declare(site.location()) };
+        self.note(Kind::CallBegin, NO_PROCESSOR, place(site.location()));
         let result = call();
         drop(settle);
         drop(returned);
@@ -505,14 +538,15 @@ impl Worker {
 
 /// Ends a declared call, also when it unwinds.
 struct Settle<'a> {
-    words: &'a Record,
+    worker: &'a Worker,
     call: Declared,
 }
 
 impl Drop for Settle<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.words.settle(self.call);
+        self.worker.note(Kind::CallEnd, NO_PROCESSOR, 0);
+        self.worker.words().settle(self.call);
     }
 }
 

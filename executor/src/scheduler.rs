@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use handover_blocking::recorder::{self, Kind};
 use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, current, monitor};
 
 use crate::driver::Driver;
@@ -19,6 +20,7 @@ use crate::prefetch;
 use crate::processors::Processors;
 use crate::queue::inject::{Inject, Lane};
 use crate::task::cell::{self, Header, Ran};
+use crate::task::current as current_task;
 use crate::task::depot;
 use crate::task::id::Id;
 use crate::task::join::JoinHandle;
@@ -219,6 +221,7 @@ impl Shared {
         let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
         match self.registry.insert(task) {
             Ok(()) => {
+                recorder::wake(&self.pool, Kind::Spawned, running, runnable.header().id.as_u64());
                 self.submit(runnable);
                 Ok(handle)
             }
@@ -278,6 +281,7 @@ impl Shared {
     pub(crate) unsafe fn submit_through(shared: NonNull<Self>, task: Runnable) {
         // SAFETY: the caller's promise.
         let this = unsafe { shared.as_ref() };
+        recorder::wake(&this.pool, Kind::Woke, running, task.header().id.as_u64());
         if current::is_worker_of(&this.pool) {
             // This thread's own Arc keeps the runtime.
             this.submit(task);
@@ -343,6 +347,11 @@ impl Shared {
     }
 }
 
+/// The task that the calling thread polls, as recordings name it: 0 is none.
+fn running() -> u64 {
+    current_task::try_id().map_or(0, Id::as_u64)
+}
+
 impl Scheduler for Shared {
     fn run_worker(self: Arc<Self>, worker: &Worker) {
         self.driver.within(&self, &mut || crate::worker::run(&self, worker));
@@ -364,6 +373,10 @@ impl Scheduler for Shared {
 
     fn hides_work(&self, processor: usize) -> bool {
         self.processors.has_next(processor)
+    }
+
+    fn queued(&self) -> usize {
+        self.inject.len() + (0..self.processors.count()).map(|processor| self.processors.ring_len(processor)).sum::<usize>()
     }
 
     fn has_poller(&self) -> bool {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
+use handover_blocking::recorder::Waits;
 use handover_blocking::{Lease, Worker};
 
 use crate::batch::{Batch, Rest};
@@ -186,7 +187,9 @@ impl Thread<'_> {
             if let Some(task) = processors.steal(lease, (start + n) % count) {
                 let counts = processors.counts(lease);
                 counts.steals.raise_alone();
-                counts.stolen.add(1 + processors.ring_len(lease.processor()) as u64);
+                let stolen = 1 + processors.ring_len(lease.processor());
+                counts.stolen.add(stolen as u64);
+                self.worker.note_theft(lease, (start + n) % count, stolen);
                 return Some(task);
             }
         }
@@ -264,7 +267,8 @@ impl Thread<'_> {
     fn poll_driver(&mut self, lease: &mut Option<Lease>) -> bool {
         let (shared, worker) = (self.shared, self.worker);
         shared.count_poll_attempt();
-        shared.driver.poll(None, &mut || prepare_to_poll(shared, worker, lease.take()), &mut self.wakers)
+        worker
+            .waiting(Waits::AsPoller, || shared.driver.poll(None, &mut || prepare_to_poll(shared, worker, lease.take()), &mut self.wakers))
     }
 
     fn return_from_poll(&mut self) -> Option<Lease> {

@@ -1,6 +1,7 @@
 //! Which settings does a runtime have?
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use handover_reactor::Reactor;
 
 use crate::runtime::Runtime;
 use crate::runtime::handle::Handle;
+use crate::trace;
 use crate::wiring::Wiring;
 
 /// Builds a [`Runtime`]. Every setting has a default; a value that makes no sense is an error of [`build`](Self::build) that names it.
@@ -32,6 +34,8 @@ use crate::wiring::Wiring;
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     config: Config,
+    flight_recorder: bool,
+    trace_on_stall: Option<PathBuf>,
 }
 
 impl Builder {
@@ -113,6 +117,31 @@ impl Builder {
         self
     }
 
+    /// Records all the time, so that [`Handle::last_events`] has what went before. Default: off. Each thread keeps its last 32,768 events: seconds of a server, milliseconds of a
+    /// program that does nothing but spawn. [`trace`](crate::trace) says what that costs; [`Handle::record`] does not need it.
+    ///
+    /// # Examples
+    /// ```
+    /// let runtime = handover::runtime::Builder::new().flight_recorder(true).build()?;
+    /// runtime.block_on(async {});
+    /// let trace = runtime.handle().last_events()?;
+    /// assert!(trace.events() > 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn flight_recorder(mut self, on: bool) -> Self {
+        self.flight_recorder = on;
+        self
+    }
+
+    /// Writes the last events of all threads into `directory` whenever a stall is reported (see [`on_stall`](Self::on_stall)), as `handover-<pid>-stall-<n>.pftrace`, with a `warn!` that says where. Switches the
+    /// [`flight_recorder`](Self::flight_recorder) on.
+    ///
+    /// A file that cannot be written is reported by a `warn!`.
+    pub fn trace_on_stall(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.trace_on_stall = Some(directory.into());
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -122,7 +151,14 @@ impl Builder {
         self.config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let reactor = Arc::new(Reactor::new(self.config.processors + 1)?);
         let wiring = Wiring::new(Arc::clone(&reactor));
-        let shared = Shared::start(self.config.clone(), Box::new(wiring))?;
-        Ok(Runtime { handle: Handle::new(shared, reactor) })
+        let mut config = self.config.clone();
+        config.recorder = Arc::default();
+        let records = self.flight_recorder || self.trace_on_stall.is_some();
+        let recording = records.then(|| config.recorder.switch_on());
+        if let Some(directory) = &self.trace_on_stall {
+            config.on_stall = Some(trace::traced(Arc::clone(&config.recorder), directory.clone(), config.on_stall));
+        }
+        let shared = Shared::start(config, Box::new(wiring))?;
+        Ok(Runtime { handle: Handle::new(shared, reactor), _recording: recording })
     }
 }

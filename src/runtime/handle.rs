@@ -1,11 +1,12 @@
 //! Which runtime does the caller run on?
 
 use std::cell::RefCell;
-use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 
 use handover_executor::Shared;
 use handover_reactor::Reactor;
@@ -13,6 +14,7 @@ use handover_reactor::Reactor;
 use crate::dump::{self, Dump};
 use crate::metrics::RuntimeMetrics;
 use crate::task::JoinHandle;
+use crate::trace::{self, Trace};
 
 thread_local! {
     static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
@@ -161,6 +163,37 @@ impl Handle {
     #[cfg(feature = "signal")]
     pub fn dump_on_signal(&self, signal: i32) -> std::io::Result<dump::DumpOnSignal> {
         dump::DumpOnSignal::start(self, signal)
+    }
+
+    /// Records what the runtime's threads do for `duration`: polls, calls, hand-offs, wake-ups, to the nanosecond. See [`trace`](crate::trace).
+    ///
+    /// Blocks the calling thread meanwhile. In a task, call it within [`blocking`](crate::blocking), or await [`spawn_blocking`](Self::spawn_blocking)`(move || handle.record(..))`. Several recordings may
+    /// be made at once. It ends early when the runtime does, and after 8 million events.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a duration of zero.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// # handover::block_on(async {
+    /// let handle = handover::runtime::Handle::current();
+    /// let trace = handover::spawn_blocking(move || handle.record(Duration::from_millis(10))).await??;
+    /// assert!(trace.duration() >= Duration::from_millis(10));
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn record(&self, duration: Duration) -> io::Result<Trace> {
+        trace::record(self.shared.pool(), duration, Location::caller())
+    }
+
+    /// The last events of each thread, as the [flight recorder](crate::runtime::Builder::flight_recorder) has them: what went before, once something has happened. Returns at once.
+    ///
+    /// # Errors
+    /// `NotFound` if nothing is recorded now.
+    pub fn last_events(&self) -> io::Result<Trace> {
+        trace::last(self.shared.pool().recorder())
     }
 
     /// Numbers of now.

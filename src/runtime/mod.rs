@@ -11,9 +11,11 @@ use std::{fmt, io};
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, TryCurrentError};
 pub use handover_blocking::Stall;
+use handover_blocking::recorder::On;
 
 use crate::metrics::RuntimeMetrics;
 use crate::task::JoinHandle;
+use crate::trace::Trace;
 
 /// How long a dropped runtime waits for calls that are out.
 const DROP_WAITS: Duration = Duration::from_secs(5);
@@ -35,6 +37,8 @@ const DROP_WAITS: Duration = Duration::from_secs(5);
 /// ```
 pub struct Runtime {
     handle: Handle,
+    /// The flight recorder is on as long as the runtime is.
+    _recording: Option<On>,
 }
 
 impl Runtime {
@@ -84,6 +88,15 @@ impl Runtime {
     /// Makes this the current runtime of the calling thread, as long as the guard lives.
     pub fn enter(&self) -> EnterGuard {
         self.handle.enter()
+    }
+
+    /// Records what the runtime does for `duration`; see [`Handle::record`].
+    ///
+    /// # Errors
+    /// As there.
+    #[track_caller]
+    pub fn record(&self, duration: Duration) -> io::Result<Trace> {
+        self.handle.record(duration)
     }
 
     /// Numbers of now.

@@ -22,7 +22,8 @@ use crate::kernel::{self, SignalMask};
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
-use crate::record::{Retake, Seq};
+use crate::record::{NO_PROCESSOR, Retake, Seq};
+use crate::recorder::{self, Kind};
 use crate::replace;
 use crate::scheduler::Scheduler;
 use crate::shown;
@@ -142,6 +143,7 @@ impl Monitor {
         self.supply.break_deadlock(&self.pool, now);
         round.eventful |= self.supply.provide(&self.pool, &self.scheduler, now);
         self.trim.round(&*self.scheduler, now);
+        self.note_levels();
         round
     }
 
@@ -210,6 +212,7 @@ impl Monitor {
             if declared {
                 thread.count_call(&self.pool.admission);
             }
+            self.note_retake(processor, thread, reason);
             let call = site.filter(|_| declared);
             thread.telling.taken(Retaken { processor, reason, running: thread.running(), call, since: now - unmoved, unmoved });
         };
@@ -233,6 +236,25 @@ impl Monitor {
             Reason::Shutdown => {}
         }
         true
+    }
+}
+
+impl Monitor {
+    /// Records a retake.
+    fn note_retake(&self, processor: usize, thread: &ThreadRecord, reason: Reason) {
+        if recorder::is_any_on() {
+            let task = thread.running().map_or(0, |running| running.task);
+            let argument = u64::from(thread.tid() as u32) | (reason as u64) << 32;
+            self.pool.recorder().write_by_monitor(Kind::Retaken, processor as u32, task, argument);
+        }
+    }
+
+    /// Records the runtime's numbers.
+    fn note_levels(&self) {
+        if recorder::is_any_on() {
+            let levels = recorder::levels(self.pool.roster.alive(), self.pool.admission.out(), self.scheduler.queued());
+            self.pool.recorder().write_by_monitor(Kind::Levels, NO_PROCESSOR, 0, levels);
+        }
     }
 }
 

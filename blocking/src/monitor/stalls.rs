@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::events;
 use crate::pool::Pool;
-use crate::record::Seq;
+use crate::record::{NO_PROCESSOR, Seq};
+use crate::recorder::{self, Kind};
 use crate::replace;
 use crate::stall::{Stall, StallHook};
 use crate::threads::ThreadRecord;
@@ -55,6 +56,9 @@ impl Stalls {
     pub(super) fn warn(&mut self, thread: &ThreadRecord, blocked_for: Duration, pool: &Pool, now: Instant) {
         pool.counters().stalls.raise();
         let Some(running) = thread.running() else { return };
+        if recorder::is_any_on() {
+            pool.recorder().write_by_monitor(Kind::Stalled, NO_PROCESSOR, running.task, u64::from(running.tid as u32));
+        }
         if self.warned.get(running.spawned_at).is_some_and(|last| now - *last < WARN_EVERY) {
             return;
         }

@@ -1,0 +1,158 @@
+//! How do the rings of many threads become one recording?
+
+use std::sync::Arc;
+
+use super::clock::{self, Scale};
+use super::event::Event;
+use super::ring::WORDS;
+use super::switch::{Recorder, Tape};
+
+/// What one thread did.
+#[derive(Clone, Debug)]
+pub struct Track {
+    /// The thread, as `gettid(2)` gives it; 0 for all threads together that are none of the runtime's.
+    pub thread: i32,
+    /// What it is called.
+    pub name: String,
+    /// The oldest first.
+    pub events: Vec<Event>,
+    /// How many were overwritten before they could be read.
+    pub lost: u64,
+}
+
+/// What the threads of a runtime did. Times are nanoseconds of `CLOCK_MONOTONIC`.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// When it begins.
+    pub begin: u64,
+    /// When it ends.
+    pub end: u64,
+    /// One for each thread that did anything.
+    pub tracks: Vec<Track>,
+}
+
+/// Reads a recorder's rings, again and again, and keeps what it finds.
+#[derive(Debug)]
+pub struct Reader {
+    recorder: Arc<Recorder>,
+    /// Ticks; none for all that the rings hold.
+    begin: Option<u64>,
+    heard: Vec<Heard>,
+}
+
+/// What was read of one ring.
+#[derive(Debug)]
+struct Heard {
+    tape: Arc<Tape>,
+    next: u64,
+    lost: u64,
+    events: Vec<[u64; WORDS]>,
+}
+
+impl Heard {
+    fn from(tape: Arc<Tape>, next: u64) -> Self {
+        Self { tape, next, lost: 0, events: Vec::new() }
+    }
+
+    fn listen(&mut self) {
+        let read = self.tape.ring.read(self.next);
+        self.events.extend(read.events);
+        self.lost += read.lost;
+        self.next = read.next;
+    }
+
+    fn into_track(self, scale: &Scale) -> Track {
+        let events = self.events.into_iter().filter_map(|words| Event::read(words, scale.nanos(words[0]))).collect();
+        Track { thread: self.tape.thread, name: self.tape.name.clone(), events, lost: self.lost }
+    }
+}
+
+impl Reader {
+    /// For what happens from now on.
+    pub fn from_now(recorder: &Arc<Recorder>) -> Self {
+        let heard = recorder.tapes().into_iter().map(|tape| Heard::from(Arc::clone(&tape), tape.ring.written())).collect();
+        Self { recorder: Arc::clone(recorder), begin: Some(clock::ticks()), heard }
+    }
+
+    /// For what the rings still hold.
+    pub fn of_the_last(recorder: &Arc<Recorder>) -> Self {
+        Self { recorder: Arc::clone(recorder), begin: None, heard: Vec::new() }
+    }
+
+    /// Reads what is new.
+    pub fn read(&mut self) {
+        for tape in self.recorder.tapes() {
+            if !self.heard.iter().any(|heard| Arc::ptr_eq(&heard.tape, &tape)) {
+                self.heard.push(Heard::from(tape, 0));
+            }
+        }
+        self.heard.iter_mut().for_each(Heard::listen);
+    }
+
+    /// How many events were read so far.
+    pub fn events(&self) -> usize {
+        self.heard.iter().map(|heard| heard.events.len()).sum()
+    }
+
+    /// What was read, up to now.
+    pub fn finish(mut self) -> Recording {
+        self.read();
+        let scale = Scale::now();
+        let tracks = self.heard.into_iter().map(|heard| heard.into_track(&scale)).filter(|track| !track.events.is_empty());
+        let tracks: Vec<Track> = tracks.collect();
+        let times = || tracks.iter().flat_map(|track| [track.events.first(), track.events.last()]).flatten().map(|event| event.at);
+        let end = scale.nanos_now().max(times().max().unwrap_or(0));
+        let begin = match self.begin {
+            Some(ticks) => scale.nanos(ticks),
+            None => times().min().unwrap_or(end),
+        };
+        Recording { begin: begin.min(end), end, tracks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::Kind;
+
+    #[test]
+    fn a_reader_gets_what_is_written_after_it_began() {
+        let recorder = Arc::new(Recorder::default());
+        let _on = recorder.switch_on();
+        let tape = recorder.tape(7, "a thread");
+        tape.write(Kind::ThreadStart, 0, 0, 0);
+        let mut reader = Reader::from_now(&recorder);
+        tape.write(Kind::PollEnd, 1, 42, 0);
+        reader.read();
+        tape.write(Kind::Released, 1, 0, 0);
+        recorder.write_outside(Kind::Woke, 0, 42);
+        let recording = reader.finish();
+        let kinds = |track: &Track| track.events.iter().map(|event| event.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&recording.tracks[0]), [Kind::PollEnd, Kind::Released]);
+        assert_eq!((recording.tracks[0].thread, recording.tracks[0].lost), (7, 0));
+        assert_eq!((kinds(&recording.tracks[1]), recording.tracks[1].thread), (vec![Kind::Woke], 0));
+        let times = recording.tracks.iter().flat_map(|track| &track.events).map(|event| event.at);
+        times.for_each(|at| assert!((recording.begin..=recording.end).contains(&at)));
+    }
+
+    #[test]
+    fn the_last_events_of_an_ended_thread_are_there() {
+        let recorder = Arc::new(Recorder::default());
+        let _on = recorder.switch_on();
+        recorder.tape(7, "ended").write(Kind::ThreadEnd, 0, 0, 0);
+        let mut reader = Reader::of_the_last(&recorder);
+        reader.read();
+        assert_eq!(reader.events(), 1);
+        assert_eq!(reader.finish().tracks[0].name, "ended");
+    }
+
+    #[test]
+    fn a_recorder_that_is_off_writes_nothing() {
+        let recorder = Arc::new(Recorder::default());
+        recorder.write_outside(Kind::Woke, 0, 1);
+        drop(recorder.switch_on());
+        assert!(!recorder.is_on());
+        recorder.write_outside(Kind::Woke, 0, 1);
+        assert!(recorder.tapes().is_empty());
+    }
+}
