@@ -224,6 +224,17 @@ impl Roster {
         self.with(|threads| threads.iter().flatten().filter(|thread| thread.words.runs_without()).count())
     }
 
+    /// The threads that are in user code now, with the processor that each has still, and the declared call that it is in.
+    pub(crate) fn in_user_code(&self) -> Vec<(StuckThread, u32, Option<&'static Location<'static>>)> {
+        let look = |thread: &Arc<ThreadRecord>| {
+            let seq = thread.words.observe();
+            let processor = if thread.words.is_contested() { NO_PROCESSOR } else { thread.words.processor() };
+            let call = thread.words.site().filter(|_| seq.is_declared());
+            seq.is_lent().then_some((thread.running()?, processor, call))
+        };
+        self.with(|threads| threads.iter().flatten().filter_map(look).collect())
+    }
+
     pub(crate) fn stuck(&self) -> Vec<StuckThread> {
         self.with(|threads| {
             let in_user_code = threads.iter().flatten().filter(|thread| thread.words.observe().is_lent());

@@ -27,7 +27,7 @@ use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
 use crate::record::{Declared, Mode, NO_PROCESSOR, Reclaim, Record};
-use crate::recorder::{Kind, Waits, place};
+use crate::recorder::{self, Kind, Waits, place};
 use crate::scheduler::Scheduler;
 use crate::shown::{self, Shown};
 use crate::telling::{self, Tell};
@@ -125,6 +125,15 @@ impl Worker {
     /// Records an event of the task that runs, if the runtime's are recorded.
     #[inline(always)]
     fn note(&self, kind: Kind, processor: u32, argument: u64) {
+        if recorder::is_any_on() {
+            self.write_note(kind, processor, argument);
+        }
+    }
+
+    /// Apart, and without arguments that the fast path would have to load.
+    #[cold]
+    #[inline(never)]
+    fn write_note(&self, kind: Kind, processor: u32, argument: u64) {
         self.thread.note(&self.pool, kind, processor, argument);
     }
 

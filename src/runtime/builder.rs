@@ -11,7 +11,7 @@ use handover_reactor::Reactor;
 
 use crate::runtime::Runtime;
 use crate::runtime::handle::Handle;
-use crate::trace;
+use crate::trace::{self, AllTheTime};
 use crate::wiring::Wiring;
 
 /// Builds a [`Runtime`]. Every setting has a default; a value that makes no sense is an error of [`build`](Self::build) that names it.
@@ -36,6 +36,8 @@ pub struct Builder {
     config: Config,
     flight_recorder: bool,
     trace_on_stall: Option<PathBuf>,
+    #[cfg(feature = "signal")]
+    trace_on_signal: Option<PathBuf>,
 }
 
 impl Builder {
@@ -142,6 +144,22 @@ impl Builder {
         self
     }
 
+    /// Writes the last events of all threads into `directory` whenever the process gets SIGUSR2, as `handover-<pid>-signal-<n>.pftrace`, with a `warn!` that says where: `kill -USR2 <pid>`; see signal(7). It works
+    /// while every thread of the runtime is stuck. Switches the [`flight_recorder`](Self::flight_recorder) on.
+    ///
+    /// Handlers that others have installed stay, and are called too.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// let runtime = handover::runtime::Builder::new().trace_on_signal("/var/tmp").build()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "signal")]
+    pub fn trace_on_signal(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.trace_on_signal = Some(directory.into());
+        self
+    }
+
     /// Starts the runtime.
     ///
     /// # Errors
@@ -153,12 +171,25 @@ impl Builder {
         let wiring = Wiring::new(Arc::clone(&reactor));
         let mut config = self.config.clone();
         config.recorder = Arc::default();
-        let records = self.flight_recorder || self.trace_on_stall.is_some();
-        let recording = records.then(|| config.recorder.switch_on());
-        if let Some(directory) = &self.trace_on_stall {
-            config.on_stall = Some(trace::traced(Arc::clone(&config.recorder), directory.clone(), config.on_stall));
-        }
+        let recording = self.start_recording(&mut config)?;
         let shared = Shared::start(config, Box::new(wiring))?;
         Ok(Runtime { handle: Handle::new(shared, reactor), _recording: recording })
+    }
+
+    /// What records all the time, and what writes that down.
+    fn start_recording(&self, config: &mut Config) -> io::Result<AllTheTime> {
+        let recorder = &config.recorder;
+        if let Some(directory) = &self.trace_on_stall {
+            config.on_stall = Some(trace::traced(Arc::clone(recorder), directory.clone(), config.on_stall.take()));
+        }
+        let mut recording = AllTheTime::default();
+        let mut is_wanted = self.flight_recorder || self.trace_on_stall.is_some();
+        #[cfg(feature = "signal")]
+        if let Some(directory) = &self.trace_on_signal {
+            recording.on_signal = Some(trace::OnSignal::start(Arc::clone(recorder), directory.clone())?);
+            is_wanted = true;
+        }
+        recording.on = is_wanted.then(|| recorder.switch_on());
+        Ok(recording)
     }
 }

@@ -11,11 +11,10 @@ use std::{fmt, io};
 pub use builder::Builder;
 pub use handle::{EnterGuard, Handle, TryCurrentError};
 pub use handover_blocking::Stall;
-use handover_blocking::recorder::On;
 
 use crate::metrics::RuntimeMetrics;
 use crate::task::JoinHandle;
-use crate::trace::Trace;
+use crate::trace::{AllTheTime, Trace};
 
 /// How long a dropped runtime waits for calls that are out.
 const DROP_WAITS: Duration = Duration::from_secs(5);
@@ -38,7 +37,7 @@ const DROP_WAITS: Duration = Duration::from_secs(5);
 pub struct Runtime {
     handle: Handle,
     /// The flight recorder is on as long as the runtime is.
-    _recording: Option<On>,
+    _recording: AllTheTime,
 }
 
 impl Runtime {

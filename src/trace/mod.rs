@@ -25,7 +25,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod dump;
 mod merge;
+#[cfg(feature = "signal")]
+mod on_signal;
 mod on_stall;
 mod perfetto;
 mod pprof;
@@ -41,10 +44,12 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use handover_blocking::recorder::Recording;
+use handover_blocking::recorder::{On, Recording};
 
 pub use profile::Profile;
 
+#[cfg(feature = "signal")]
+pub(crate) use on_signal::OnSignal;
 pub(crate) use on_stall::traced;
 pub(crate) use record::{last, record};
 
@@ -102,6 +107,14 @@ impl Trace {
     pub fn pprof(&self, profile: Profile) -> Vec<u8> {
         pprof::encode(&profile::Samples::of(&self.recording, profile), self.duration())
     }
+}
+
+/// What a runtime has that records all the time: it does as long as the runtime lives.
+#[derive(Debug, Default)]
+pub(crate) struct AllTheTime {
+    #[cfg(feature = "signal")]
+    pub(crate) on_signal: Option<OnSignal>,
+    pub(crate) on: Option<On>,
 }
 
 impl fmt::Debug for Trace {

@@ -21,7 +21,7 @@ pub(crate) fn record(pool: &Arc<Pool>, duration: Duration, caller: &'static Loca
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the duration to record is zero; expected one above it"));
     }
     let on = pool.recorder().switch_on();
-    let mut reader = Reader::from_now(pool.recorder());
+    let mut reader = Reader::from_now(pool);
     call::call_at(Site::of(caller), Some(Hint::Long), || listen(pool, &mut reader, duration));
     let recording = reader.finish();
     drop(on);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::clock::{self, Scale};
-use super::event::Event;
+use super::event::{Event, Kind, head, place};
 use super::ring::WORDS;
 use super::switch::{Recorder, Tape};
+use crate::pool::Pool;
 
 /// What one thread did.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Reader {
     /// Ticks; none for all that the rings hold.
     begin: Option<u64>,
     heard: Vec<Heard>,
+    /// What threads were in as it began: it may last for the whole recording.
+    before: Vec<(i32, [u64; WORDS])>,
 }
 
 /// What was read of one ring.
@@ -68,15 +71,22 @@ impl Heard {
 }
 
 impl Reader {
-    /// For what happens from now on.
-    pub fn from_now(recorder: &Arc<Recorder>) -> Self {
+    /// For what happens from now on, and what is going on.
+    pub fn from_now(pool: &Pool) -> Self {
+        let recorder = Arc::clone(pool.recorder());
         let heard = recorder.tapes().into_iter().map(|tape| Heard::from(Arc::clone(&tape), tape.ring.written())).collect();
-        Self { recorder: Arc::clone(recorder), begin: Some(clock::ticks()), heard }
+        let begin = clock::ticks();
+        let before = pool.roster.in_user_code().into_iter().flat_map(|(running, processor, call)| {
+            let poll = [begin, head(Kind::PollBegin, processor, running.task), place(running.spawned_at)];
+            let call = call.map(|call| [begin, head(Kind::CallBegin, processor, running.task), place(call)]);
+            [Some(poll), call].into_iter().flatten().map(move |words| (running.tid, words))
+        });
+        Self { recorder, begin: Some(begin), heard, before: before.collect() }
     }
 
     /// For what the rings still hold.
     pub fn of_the_last(recorder: &Arc<Recorder>) -> Self {
-        Self { recorder: Arc::clone(recorder), begin: None, heard: Vec::new() }
+        Self { recorder: Arc::clone(recorder), begin: None, heard: Vec::new(), before: Vec::new() }
     }
 
     /// Reads what is new.
@@ -98,8 +108,17 @@ impl Reader {
     pub fn finish(mut self) -> Recording {
         self.read();
         let scale = Scale::now();
-        let tracks = self.heard.into_iter().map(|heard| heard.into_track(&scale)).filter(|track| !track.events.is_empty());
-        let tracks: Vec<Track> = tracks.collect();
+        let mut tracks: Vec<Track> = self.heard.into_iter().map(|heard| heard.into_track(&scale)).collect();
+        // Backwards, for each goes to the front of its track.
+        for (thread, words) in self.before.into_iter().rev() {
+            let at = tracks.iter().position(|track| track.thread == thread).unwrap_or_else(|| {
+                tracks.push(Track { thread, name: "worker".to_owned(), events: Vec::new(), lost: 0 });
+                tracks.len() - 1
+            });
+            let event = Event::read(words, scale.nanos(words[0]));
+            tracks[at].events.splice(0..0, event);
+        }
+        tracks.retain(|track| !track.events.is_empty());
         let times = || tracks.iter().flat_map(|track| [track.events.first(), track.events.last()]).flatten().map(|event| event.at);
         let end = scale.nanos_now().max(times().max().unwrap_or(0));
         let begin = match self.begin {
@@ -113,15 +132,16 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::Kind;
+    use crate::config::Config;
 
     #[test]
     fn a_reader_gets_what_is_written_after_it_began() {
-        let recorder = Arc::new(Recorder::default());
+        let pool = Pool::new(Config::default());
+        let recorder = pool.recorder();
         let _on = recorder.switch_on();
         let tape = recorder.tape(7, "a thread");
         tape.write(Kind::ThreadStart, 0, 0, 0);
-        let mut reader = Reader::from_now(&recorder);
+        let mut reader = Reader::from_now(&pool);
         tape.write(Kind::PollEnd, 1, 42, 0);
         reader.read();
         tape.write(Kind::Released, 1, 0, 0);
