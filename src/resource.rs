@@ -65,7 +65,8 @@ impl Resource {
     /// A timer ends that long from now.
     #[cfg_attr(not(feature = "time"), expect(dead_code, reason = "timers are switched off"))]
     pub(crate) fn lasts(&self, duration: Duration) {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        // Rounded: some of it has passed already.
+        let millis = u64::try_from(duration.saturating_add(Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX);
         self.shown.within(|| {
             undisturbed(
                 || tracing::trace!(target: "runtime::resource::state_update", duration = millis, duration.unit = "ms", duration.op = "override"),

@@ -206,6 +206,19 @@ fn a_root_future_is_a_task_of_its_own_kind() {
     assert_eq!((span.text("kind"), span.enters, span.is_closed()), ("block_on", 1, true));
 }
 
+#[handover::main(processors = 1, trace_tasks = true)]
+async fn program() -> task::Id {
+    task::id()
+}
+
+#[test]
+fn a_program_is_traced_if_its_attribute_says_so() {
+    let _alone = alone();
+    Recorder::install();
+    let id = program();
+    assert_eq!(Recorder::task(id).text("kind"), "block_on");
+}
+
 #[test]
 fn a_call_that_is_handed_off_before_it_starts_has_a_row_that_is_busy_while_it_is_out() {
     let _alone = alone();
@@ -275,7 +288,7 @@ fn a_sleep_is_a_timer_with_its_duration_and_the_polls_of_its_task() {
     }
     let updates = Recorder::events(|event| event.target == "runtime::resource::state_update" && event.around.ends_with(&[timer.id]));
     let [update] = &*updates else { panic!("one update: {updates:?}") };
-    assert!(matches!(update.fields["duration"], Value::U64(19 | 20)), "{update:?}");
+    assert!(matches!(update.fields["duration"], Value::U64(10..=20)), "{update:?}");
     assert_eq!(update.fields["duration.unit"], Value::Str("ms".to_owned()));
     assert_eq!(update.fields["duration.op"], Value::Str("override".to_owned()));
 }
@@ -374,7 +387,9 @@ fn a_sleep_goes_with_its_row_to_another_runtime() {
     let (timer, operations, polls) = resource(since, "Sleep");
     assert_eq!(operations.len(), 1);
     let task = Recorder::task(id);
-    assert!(polls.last().is_some_and(|poll| poll.around.first() == Some(&task.id) && poll.fields["is_ready"] == Value::Bool(true)));
+    // The poll that finds the first one gone, one that waits, and the last.
+    let moved: Vec<_> = polls.iter().filter(|poll| poll.around.first() == Some(&task.id)).collect();
+    assert!(moved.len() >= 3 && moved.last().is_some_and(|poll| poll.fields["is_ready"] == Value::Bool(true)), "{polls:?}");
     assert!(timer.is_closed());
 }
 

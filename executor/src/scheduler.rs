@@ -27,7 +27,7 @@ use crate::task::join::JoinHandle;
 use crate::task::named::Names;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::registry::Registry;
-use crate::task::traced::{self, New};
+use crate::task::traced::{self, New, Traced};
 
 /// The memory of tasks that are woken together is asked for so many wake-ups before it is needed: a trip to memory takes as long as two or three of them.
 const FETCH_AHEAD: usize = 8;
@@ -172,11 +172,15 @@ impl Shared {
         F::Output: Send,
     {
         let id = Id::next();
-        let spawned_at = new.spawned_at;
         let name = new.name.map(|name| Names::enter(&self.names, id, name));
         let shown = if self.traces_tasks() { traced::show(id, &new, size_of::<F>()) } else { None };
-        // SAFETY: the caller's promise.
-        let spawned = unsafe { self.try_spawn_scoped(traced::Traced::new(future, shown, name), id, spawned_at) };
+        let spawned = if name.is_none() && shown.is_none() {
+            // SAFETY: the caller's promise.
+            unsafe { self.try_spawn_scoped(future, id, new.spawned_at) }
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { self.try_spawn_scoped(Traced::new(future, shown, name), id, new.spawned_at) }
+        };
         spawned.unwrap_or_else(Refused::discard)
     }
 

@@ -200,3 +200,18 @@ impl fmt::Debug for Sleep {
         f.debug_struct("Sleep").field("deadline", &self.deadline()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_is_no_larger_for_being_traceable() {
+        #[expect(dead_code, reason = "its size is what matters")]
+        enum Untraced {
+            Unpolled(Instant),
+            Armed(Timer),
+        }
+        assert_eq!(size_of::<Sleep>(), size_of::<Untraced>());
+    }
+}

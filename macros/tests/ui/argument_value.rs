@@ -5,3 +5,6 @@ async fn main() {}
 
 #[handover::main(processors = 2 + 2, thread_name = "", handoff_after_ms = 99999999999999999999)]
 async fn also() {}
+
+#[handover::main(trace_tasks = 1)]
+async fn third() {}
