@@ -374,11 +374,8 @@ fn a_sleep_goes_with_its_row_to_another_runtime() {
     let _alone = alone();
     let ((first, _first_watchdog), (second, _watchdog)) = (runtime(1, true), runtime(1, true));
     let since = last_span();
-    let sleep = first.block_on(async {
-        let mut sleep = Box::pin(handover::time::sleep(Duration::from_millis(200)));
-        assert!(futures::poll!(sleep.as_mut()).is_pending());
-        sleep
-    });
+    let mut sleep = Box::pin(handover::time::sleep(Duration::from_millis(200)));
+    first.block_on(async { assert!(futures::poll!(sleep.as_mut()).is_pending()) });
     drop(first);
     let id = second.block_on(async {
         sleep.await;
@@ -435,7 +432,7 @@ fn a_subscriber_that_waits_for_another_task_while_a_timer_wakes_one_does_not_sto
     let (runtime, _watchdog) = runtime(1, true);
     let (ran, waits) = (Latch::default(), Latch::default());
     let (handle, hook_ran, hook_waits) = (runtime.handle().clone(), ran.clone(), waits.clone());
-    Recorder::on_event(Some(Box::new(move |event| {
+    Recorder::on_event(move |event| {
         if event.fields.get("op") != Some(&Value::Str("waker.wake".to_owned())) || hook_waits.steps() > hook_ran.steps() {
             return;
         }
@@ -443,14 +440,14 @@ fn a_subscriber_that_waits_for_another_task_while_a_timer_wakes_one_does_not_sto
         let ran = hook_ran.clone();
         drop(handle.spawn(async move { ran.step() }));
         assert!(hook_ran.wait_for(hook_waits.steps(), LONG), "the task did not run");
-    })));
+    });
     // when timers wake a task,
     runtime.block_on(async {
         for _ in 0..10 {
             handover::time::sleep(Duration::from_millis(1)).await;
         }
     });
-    Recorder::on_event(None);
+    Recorder::on_event(|_| {});
     // then all those tasks have run.
     assert!(waits.steps() >= 10, "it has waited {} times", waits.steps());
     assert_eq!(ran.steps(), waits.steps());

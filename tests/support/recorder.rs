@@ -136,8 +136,8 @@ impl Recorder {
     }
 
     /// What it does with each event after noting it.
-    pub(crate) fn on_event(act: Option<Box<dyn Fn(&EventSeen) + Send + Sync>>) {
-        *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = act.map(Arc::from);
+    pub(crate) fn on_event(act: impl Fn(&EventSeen) + Send + Sync + 'static) {
+        *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(act));
     }
 
     fn panic_if_asked() {

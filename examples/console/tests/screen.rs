@@ -134,7 +134,8 @@ const NAMES: [&str; 9] = ["ticker", "self-waker", "lost-waker", "slow-query", "s
 fn the_console_shows_tasks_calls_warnings_timers_and_sockets() {
     if !is_there("tmux", "-V") || !is_there("tokio-console", "--version") {
         // Not `eprintln`, which the test harness catches.
-        let said = io::stderr().write_all(b"\n!!! NOT TESTED: what tokio-console shows. It takes `tmux` and `tokio-console` in the PATH.\n\n");
+        let said =
+            io::stderr().write_all(b"\n!!! NOT TESTED: what tokio-console shows. It takes `tmux` and `tokio-console` in the PATH.\n\n");
         said.expect("somebody reads this");
         return;
     }
