@@ -131,6 +131,7 @@ fn a_task_in_a_call_names_thread_call_site_and_how_long() {
 }
 
 #[test]
+#[expect(clippy::async_yields_async, reason = "the task behind can only be awaited after this one")]
 fn a_task_that_computes_runs_on_its_thread_and_those_behind_it_are_queued() {
     let (runtime, _watchdog) = runtime(Builder::new().processors(1).handoff_after(Duration::from_secs(50)));
     let (stop, began) = (Arc::new(AtomicBool::new(false)), Latch::default());
