@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handover_blocking::recorder::Recorder;
 use handover_blocking::{Config, Stall, StallHook};
 use handover_executor::Shared;
 use handover_reactor::Reactor;
 
 use crate::runtime::Runtime;
 use crate::runtime::handle::Handle;
-use crate::trace::{self, AllTheTime};
+use crate::trace::{self, AllTheTime, OnSignal};
 use crate::wiring::Wiring;
 
 /// Builds a [`Runtime`]. Every setting has a default; a value that makes no sense is an error of [`build`](Self::build) that names it.
@@ -182,14 +183,18 @@ impl Builder {
         if let Some(directory) = &self.trace_on_stall {
             config.on_stall = Some(trace::traced(Arc::clone(recorder), directory.clone(), config.on_stall.take()));
         }
-        let mut recording = AllTheTime::default();
-        let mut is_wanted = self.flight_recorder || self.trace_on_stall.is_some();
-        #[cfg(feature = "signal")]
-        if let Some(directory) = &self.trace_on_signal {
-            recording.on_signal = Some(trace::OnSignal::start(Arc::clone(recorder), directory.clone())?);
-            is_wanted = true;
-        }
-        recording.on = is_wanted.then(|| recorder.switch_on());
-        Ok(recording)
+        let on_signal = self.watch_signal(recorder)?;
+        let is_wanted = self.flight_recorder || self.trace_on_stall.is_some() || on_signal.is_some();
+        Ok(AllTheTime { _on_signal: on_signal, _on: is_wanted.then(|| recorder.switch_on()) })
+    }
+
+    #[cfg(feature = "signal")]
+    fn watch_signal(&self, recorder: &Arc<Recorder>) -> io::Result<Option<OnSignal>> {
+        self.trace_on_signal.as_ref().map(|directory| OnSignal::start(Arc::clone(recorder), directory.clone())).transpose()
+    }
+
+    #[cfg(not(feature = "signal"))]
+    fn watch_signal(&self, _recorder: &Arc<Recorder>) -> io::Result<Option<OnSignal>> {
+        Ok(None)
     }
 }

@@ -50,6 +50,9 @@ pub use profile::Profile;
 
 #[cfg(feature = "signal")]
 pub(crate) use on_signal::OnSignal;
+/// Nobody asks for it.
+#[cfg(not(feature = "signal"))]
+pub(crate) type OnSignal = std::convert::Infallible;
 pub(crate) use on_stall::traced;
 pub(crate) use record::{last, record};
 
@@ -110,11 +113,10 @@ impl Trace {
 }
 
 /// What a runtime has that records all the time: it does as long as the runtime lives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AllTheTime {
-    #[cfg(feature = "signal")]
-    pub(crate) on_signal: Option<OnSignal>,
-    pub(crate) on: Option<On>,
+    pub(crate) _on_signal: Option<OnSignal>,
+    pub(crate) _on: Option<On>,
 }
 
 impl fmt::Debug for Trace {

@@ -66,7 +66,7 @@ const SEQUENCE: u64 = 1;
 const LEVELS: [&str; 3] = ["threads", "calls out", "queued tasks"];
 
 impl Name {
-    fn text(self) -> String {
+    pub(super) fn text(self) -> String {
         match self {
             Self::Text(text) => text.to_owned(),
             Self::Poll(None) => "poll".to_owned(),

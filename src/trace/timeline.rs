@@ -141,7 +141,7 @@ impl Drawing {
             Kind::Retaken => self.draw_retaken(event),
             Kind::Stole => self.draw_theft(event),
             Kind::Woke | Kind::Spawned => self.draw_wake(track, event),
-            Kind::Levels => self.timeline.levels.push((self.now, event.levels())),
+            Kind::Levels => self.draw_levels(event.levels()),
             Kind::Stalled => self.draw_stall(event),
             Kind::WaitBegin => {
                 let name = if event.waits_as_poller() { "waits for events" } else { "parked" };
@@ -238,10 +238,154 @@ impl Drawing {
             .instant(Mark::new(self.now, What::Instant(Name::Text(name))).from(Some(flow)).task(event.other_task()));
     }
 
+    /// The monitor says so in each of its rounds, be anything new or not.
+    fn draw_levels(&mut self, levels: [u64; 3]) {
+        if self.timeline.levels.last().is_none_or(|(_, last)| *last != levels) {
+            self.timeline.levels.push((self.now, levels));
+        }
+    }
+
     fn draw_stall(&mut self, event: &Event) {
         if let Some(&track) = self.by_thread.get(&event.thread()) {
             let mark = Mark::new(self.now, What::Instant(Name::Text("stall: blocks without saying so"))).task(event.task);
             self.timeline.threads[track].instant(mark);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+    use std::time::Duration;
+
+    use handover_blocking::Hint;
+    use handover_blocking::recorder::Reader;
+
+    use super::*;
+    use crate::runtime::{Builder, Runtime};
+
+    const NEVER: Duration = Duration::from_secs(30);
+
+    /// What happened while `act` ran on a runtime with one processor.
+    fn drawn(act: impl FnOnce(&Runtime)) -> Timeline {
+        let runtime = Builder::new().processors(1).build().unwrap();
+        let pool = runtime.handle().shared().pool();
+        let _on = pool.recorder().switch_on();
+        let reader = Reader::from_now(pool);
+        act(&runtime);
+        Timeline::of(&reader.finish())
+    }
+
+    /// A call that ends when another task has run.
+    fn overtaken(runtime: &Runtime, hint: Option<Hint>) {
+        runtime.block_on(async move {
+            let (run, has_run) = mpsc::channel();
+            let other = crate::spawn(async move { run.send(()).unwrap() });
+            let call = crate::blocking(move || wait(&has_run));
+            match hint {
+                Some(hint) => call.hint(hint).await,
+                None => call.await,
+            }
+            other.await.unwrap();
+        });
+    }
+
+    fn wait(has_run: &Receiver<()>) {
+        assert_ne!(has_run.recv_timeout(NEVER), Err(RecvTimeoutError::Timeout), "nobody overtook the call");
+    }
+
+    /// As text, a line for each mark, with `<` for an end; without numbers.
+    fn lines(marks: &[Mark]) -> Vec<String> {
+        let mut depth = 0;
+        let line = |mark: &Mark| {
+            let (sign, name) = match mark.what {
+                What::Begin(name) => ("", Some(name)),
+                What::Instant(name) => ("* ", Some(name)),
+                What::End => ("<", None),
+            };
+            depth -= usize::from(mark.what == What::End);
+            let name =
+                name.map_or(String::new(), |name| name.text().split(char::is_numeric).next().unwrap_or_default().trim_end().to_owned());
+            let line = format!("{}{sign}{}", "  ".repeat(depth), name.trim_end_matches(" src/trace/timeline.rs:"));
+            depth += usize::from(matches!(mark.what, What::Begin(_)));
+            line
+        };
+        marks.iter().map(line).collect()
+    }
+
+    /// The lines from the first to the last mark of the only thread that makes a call.
+    fn calling_thread(timeline: &Timeline) -> (Vec<Mark>, Vec<String>) {
+        let calls = |mark: &&Mark| matches!(mark.what, What::Begin(Name::Call(_)));
+        let mut threads = timeline.threads.iter().filter(|thread| thread.marks.iter().any(|mark| calls(&mark)));
+        let thread = threads.next().expect("a thread makes a call");
+        assert!(threads.next().is_none());
+        (thread.marks.clone(), lines(&thread.marks))
+    }
+
+    fn lines_of_processor(timeline: &Timeline) -> Vec<String> {
+        lines(&timeline.processors[0].marks)
+    }
+
+    fn contains(lines: &[String], expected: &[&str]) -> bool {
+        lines.windows(expected.len()).any(|window| window == expected)
+    }
+
+    #[test]
+    fn a_call_that_is_overtaken_is_split_where_its_processor_goes() {
+        let timeline = drawn(|runtime| overtaken(runtime, None));
+        let (marks, lines) = calling_thread(&timeline);
+        assert!(contains(&lines, &["  call", "    on its processor", "    <", "    handed off", "    <", "  <"]), "{lines:#?}");
+        let handed_off = marks.iter().find(|mark| mark.what == What::Begin(Name::Text("handed off"))).unwrap();
+        assert_eq!(handed_off.reason, Some("work_waits"));
+        // The arrow goes on over the processor and ends at the thread that takes it.
+        let flow = handed_off.from;
+        let processor = &timeline.processors[0].marks;
+        let waits = processor.iter().find(|mark| mark.from == flow).expect("the arrow goes over the processor");
+        assert_eq!((waits.what, waits.at), (What::Begin(Name::Text("waits for a thread")), handed_off.at));
+        let takers: Vec<_> = timeline.threads.iter().flat_map(|thread| &thread.marks).filter(|mark| mark.to == flow).collect();
+        assert!(takers.len() == 1 && takers[0].what == What::Instant(Name::Takes(0)) && takers[0].at >= handed_off.at, "{takers:?}");
+    }
+
+    #[test]
+    fn a_call_that_is_known_to_be_long_gives_its_processor_away_first() {
+        let timeline = drawn(|runtime| overtaken(runtime, Some(Hint::Long)));
+        let (_, lines) = calling_thread(&timeline);
+        assert!(contains(&lines, &["  * gives processor", "  call", "    handed off", "    <", "  <"]), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_short_call_is_on_the_thread_and_on_the_processor() {
+        let timeline = drawn(|runtime| runtime.block_on(async { crate::blocking(|| ()).await }));
+        let (_, lines) = calling_thread(&timeline);
+        assert!(contains(&lines, &["  call", "  <", "<"]), "{lines:#?}");
+        let lines = lines_of_processor(&timeline);
+        assert!(contains(&lines, &["thread", "  poll", "    call", "    <", "  <"]), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_poll_that_blocks_goes_on_without_its_processor() {
+        let timeline = drawn(|runtime| {
+            runtime.block_on(async {
+                let (run, has_run) = mpsc::channel();
+                let other = crate::spawn(async move { run.send(()).unwrap() });
+                // Undeclared.
+                wait(&has_run);
+                other.await.unwrap();
+            });
+        });
+        let all: Vec<_> = timeline.threads.iter().flat_map(|thread| lines(&thread.marks)).collect();
+        // Within the poll; a stall may be reported in it.
+        assert!(contains(&all, &["  without a processor"]), "{all:#?}");
+    }
+
+    #[test]
+    fn a_wake_up_points_to_the_poll_that_follows() {
+        let timeline = drawn(|runtime| runtime.block_on(async { crate::spawn(async {}).await.unwrap() }));
+        let marks = || timeline.threads.iter().flat_map(|thread| &thread.marks);
+        let is_spawn = |mark: &&Mark| mark.what == What::Instant(Name::Text("spawns"));
+        // The first is the root task, spawned by this thread.
+        let spawns = marks().filter(is_spawn).max_by_key(|mark| mark.at).expect("a task spawns another");
+        let poll = marks().find(|mark| mark.to == spawns.from).expect("it is polled");
+        assert!(matches!(poll.what, What::Begin(Name::Poll(Some(_)))) && poll.task == spawns.task && poll.at >= spawns.at, "{poll:?}");
     }
 }
