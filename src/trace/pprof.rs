@@ -71,3 +71,28 @@ pub(super) fn encode(samples: &Samples, duration: Duration) -> Vec<u8> {
     profile.uint(field::DURATION, u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
     profile.into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_is_written_from_the_innermost_frame_with_its_count_and_time() {
+        let mut samples = Samples::default();
+        samples.add(vec!["outer".to_owned(), "inner".to_owned()], 300);
+        samples.add(vec!["outer".to_owned(), "inner".to_owned()], 7);
+        let mut expected = Message::new();
+        // Texts: "", times, count, time, nanoseconds, inner, outer.
+        expected.message(1, |kind| _ = kind.uint(1, 1).uint(2, 2)).message(1, |kind| _ = kind.uint(1, 3).uint(2, 4));
+        expected.message(2, |sample| _ = sample.packed(1, [5, 6]).packed(2, [2, 307]));
+        for frame in [5, 6] {
+            expected.message(4, |location| _ = location.uint(1, frame).message(4, |line| _ = line.uint(1, frame)));
+            expected.message(5, |function| _ = function.uint(1, frame).uint(2, frame));
+        }
+        for text in ["", "times", "count", "time", "nanoseconds", "inner", "outer"] {
+            expected.text(6, text);
+        }
+        expected.uint(10, 1_000_000);
+        assert_eq!(encode(&samples, Duration::from_millis(1)), expected.into_bytes());
+    }
+}

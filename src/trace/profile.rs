@@ -43,7 +43,7 @@ impl Samples {
         }
     }
 
-    fn add(&mut self, stack: Vec<String>, nanos: u64) {
+    pub(super) fn add(&mut self, stack: Vec<String>, nanos: u64) {
         let sum = self.sums.entry(stack).or_default();
         sum.count += 1;
         sum.nanos += nanos;

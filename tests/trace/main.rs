@@ -6,7 +6,7 @@ mod scratch;
 mod watchdog;
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -227,25 +227,29 @@ fn a_signal_writes_what_went_before_while_every_processor_is_stuck() {
         })
         .unzip();
     release[0].1.recv_timeout(NEVER).unwrap();
-    signal_hook::low_level::raise(signal_hook::consts::SIGUSR2).unwrap();
-    let file = first_file(&directory);
-    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let raise = || signal_hook::low_level::raise(signal_hook::consts::SIGUSR2).unwrap();
+    raise();
+    await_files(&directory, 1);
+    raise();
+    let files = await_files(&directory, 2);
+    let name = files[0].file_name().unwrap().to_string_lossy().into_owned();
     assert!(name.contains("-signal-") && name.ends_with(".pftrace"), "{name}");
     release.iter().for_each(|(release, _)| release.send(()).unwrap());
     stuck.into_iter().for_each(|task| block_on(task).unwrap());
     drop(runtime);
-    check_file(&file);
+    check_file(&files[0]);
 }
 
-/// The file that another thread writes into `directory`, once it is there as a whole.
-fn first_file(directory: &Path) -> std::path::PathBuf {
+/// The files that another thread writes into `directory`, once there are so many.
+fn await_files(directory: &Path, count: usize) -> Vec<PathBuf> {
     let end = Instant::now() + NEVER;
     loop {
         let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-        if let Some(file) = files.into_iter().find(|path| path.extension().is_some_and(|extension| extension == "pftrace")) {
-            return file;
+        let files: Vec<_> = files.filter(|path| path.extension().is_some_and(|extension| extension == "pftrace")).collect();
+        if files.len() == count {
+            return files;
         }
-        assert!(Instant::now() < end, "no trace is written");
+        assert!(Instant::now() < end && files.len() < count, "{count} traces are expected, there are {files:?}");
         std::thread::yield_now();
     }
 }
