@@ -1,7 +1,7 @@
 //! Dashboard: a runtime with something to see, and the page that shows it.
 //!
 //! ```text
-//! cargo run --release --example dashboard --features dashboard -- 127.0.0.1:9090
+//! cargo run --release --example dashboard -- 127.0.0.1:9090
 //! ```
 //!
 //! Tasks that compute, wait and make calls of all lengths; and now and then one that blocks without saying so.
@@ -28,6 +28,9 @@ async fn work() -> io::Result<()> {
     for n in 0..60 {
         handover::spawn(ticker(Duration::from_millis(20 + n)));
     }
+    for _ in 0..2 {
+        handover::spawn(compute());
+    }
     handover::task::Builder::new().name("compute").spawn(compute())?;
     handover::task::Builder::new().name("slow query").spawn(slow_query())?;
     handover::task::Builder::new().name("forgot blocking()").spawn(undeclared())?;
@@ -49,11 +52,11 @@ async fn ticker(every: Duration) {
 
 async fn compute() {
     loop {
-        let until = Instant::now() + Duration::from_millis(3);
+        let until = Instant::now() + Duration::from_millis(14);
         while Instant::now() < until {
             std::hint::spin_loop();
         }
-        handover::time::sleep(Duration::from_millis(9)).await;
+        handover::time::sleep(Duration::from_millis(25)).await;
     }
 }
 

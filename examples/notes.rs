@@ -43,8 +43,9 @@ mod store;
 use args::{Args, Command};
 use failure::Failure;
 use files::Files;
+use handover::dashboard::Dashboard;
 use handover::net::TcpListener;
-use handover::runtime::Builder;
+use handover::runtime::{Builder, Runtime};
 use service::Service;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -80,10 +81,18 @@ fn run(args: Args) -> Result<(), Failure> {
         builder = builder.processors(processors.get());
     }
     let runtime = builder.build().map_err(Failure::Runtime)?;
+    let _dashboard = args.dashboard.clone().map(|addr| dashboard(&runtime, addr)).transpose()?;
     let ended = runtime.block_on(start(args));
     // Not a drop, which waits for calls: the requests have had their time, and one task waits for a second Ctrl-C.
     runtime.shutdown_background();
     ended
+}
+
+/// Shows the runtime live, and says where.
+fn dashboard(runtime: &Runtime, addr: String) -> Result<Dashboard, Failure> {
+    let dashboard = handover::dashboard::serve_for(runtime.handle(), &addr).map_err(|error| Failure::Dashboard(addr, error))?;
+    println!("notes: dashboard on http://{}", dashboard.local_addr());
+    Ok(dashboard)
 }
 
 /// Opens everything, says where, and serves.

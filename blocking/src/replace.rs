@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 static IN_EXEC: RwLock<()> = RwLock::new(());
 
 /// Runs `start`, which starts a thread, while nobody replaces the process.
-pub(crate) fn starting_thread<T>(start: impl FnOnce() -> T) -> T {
+pub fn starting_thread<T>(start: impl FnOnce() -> T) -> T {
     let _shared = IN_EXEC.read().unwrap_or_else(PoisonError::into_inner);
     start()
 }

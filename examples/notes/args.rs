@@ -15,6 +15,7 @@ Options:
       --db <FILE>         The SQLite file, made if it is not there [default: notes.db]
       --dir <DIRECTORY>   What GET /files/... serves [default: nothing]
       --processors <N>    How many tasks run at once, 1 to 4096 [default: the CPUs available]
+      --dashboard <ADDR>  Where to show the runtime live; loopback only [default: nowhere]
   -h, --help              Print this help
 
 Ctrl-C ends it: requests in flight get 5 s to finish. A second Ctrl-C ends it at once.
@@ -41,6 +42,7 @@ pub(crate) struct Args {
     pub(crate) db: PathBuf,
     pub(crate) dir: Option<PathBuf>,
     pub(crate) processors: Option<NonZeroUsize>,
+    pub(crate) dashboard: Option<String>,
 }
 
 /// What to do.
@@ -53,13 +55,14 @@ pub(crate) enum Command {
 /// Reads the arguments, without the program's name. An error is one line for the user.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut args = Args { addr: "127.0.0.1:8080".into(), db: "notes.db".into(), dir: None, processors: None };
+    let mut args = Args { addr: "127.0.0.1:8080".into(), db: "notes.db".into(), dir: None, processors: None, dashboard: None };
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("addr") => args.addr = addr(parser.value()?.string()?)?,
+            Long("addr") => args.addr = addr("--addr", parser.value()?.string()?)?,
             Long("db") => args.db = path("--db", "file", parser.value()?)?,
             Long("dir") => args.dir = Some(path("--dir", "directory", parser.value()?)?),
             Long("processors") => args.processors = Some(processors(&parser.value()?.string()?)?),
+            Long("dashboard") => args.dashboard = Some(addr("--dashboard", parser.value()?.string()?)?),
             Short('h') | Long("help") => return Ok(Command::Help),
             other => return Err(other.unexpected()),
         }
@@ -68,9 +71,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 }
 
 /// Only the shape is looked at; whether there is such a host shows when it is listened on.
-fn addr(value: String) -> Result<String, String> {
+fn addr(option: &str, value: String) -> Result<String, String> {
     let has_shape = value.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    if has_shape { Ok(value) } else { Err(format!("--addr is '{value}'; expected HOST:PORT, like 127.0.0.1:8080")) }
+    if has_shape { Ok(value) } else { Err(format!("{option} is '{value}'; expected HOST:PORT, like 127.0.0.1:8080")) }
 }
 
 fn path(option: &str, kind: &str, value: OsString) -> Result<PathBuf, String> {
@@ -92,8 +95,14 @@ mod tests {
 
     #[test]
     fn every_option_is_read_in_both_spellings() {
-        let expected = Args { addr: "[::1]:0".into(), db: "a.db".into(), dir: Some("files".into()), processors: NonZeroUsize::new(3) };
-        let line = "--addr [::1]:0 --db=a.db --dir files --processors=3";
+        let expected = Args {
+            addr: "[::1]:0".into(),
+            db: "a.db".into(),
+            dir: Some("files".into()),
+            processors: NonZeroUsize::new(3),
+            dashboard: Some("[::1]:1".into()),
+        };
+        let line = "--addr [::1]:0 --db=a.db --dir files --processors=3 --dashboard=[::1]:1";
         assert_eq!(parsed(line), Ok(Command::Serve(expected)));
         assert_eq!(parsed("--db x --help"), Ok(Command::Help));
     }
@@ -104,6 +113,7 @@ mod tests {
             let error = parsed(&format!("--processors={value}")).unwrap_err();
             assert!(error.contains(&format!("--processors is '{value}'")), "{error}");
         }
+        assert!(parsed("--dashboard here").unwrap_err().contains("--dashboard is 'here'"));
         assert!(parsed("--port 1").unwrap_err().contains("--port"));
         assert!(parsed("--db").unwrap_err().contains("--db"));
     }

@@ -12,6 +12,7 @@ pub(crate) enum Failure {
     Database(PathBuf, rusqlite::Error),
     Directory(PathBuf, io::Error),
     Listen(String, io::Error),
+    Dashboard(String, io::Error),
 }
 
 impl fmt::Display for Failure {
@@ -21,6 +22,7 @@ impl fmt::Display for Failure {
             Self::Signals(error) => write!(f, "cannot wait for Ctrl-C: {error}"),
             Self::Database(path, error) => write!(f, "cannot open the database '{}': {error}", path.display()),
             Self::Directory(path, error) => write!(f, "cannot serve the directory '{}': {error}", path.display()),
+            Self::Dashboard(addr, error) => write!(f, "cannot serve the dashboard on '{addr}': {error}"),
             Self::Listen(addr, error) => write!(f, "cannot listen on '{addr}': {error}"),
         }
     }

@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::sample::Sampler;
+use handover_blocking::replace;
+
 use crate::runtime::Handle;
 
 /// Between two looks at the processors.
@@ -42,7 +44,8 @@ impl Feed {
     pub(super) fn start(handle: Handle) -> io::Result<Arc<Self>> {
         let feed = Arc::new(Self { handle, state: Mutex::default(), changed: Condvar::new() });
         let looks = Arc::clone(&feed);
-        thread::Builder::new().name("handover-look".to_owned()).spawn(move || looks.look_until_end())?;
+        let thread = thread::Builder::new().name("handover-look".to_owned());
+        replace::starting_thread(|| thread.spawn(move || looks.look_until_end()))?;
         Ok(feed)
     }
 

@@ -177,21 +177,21 @@ function showTiles(now) {
   text("tile-tasks", count(now.task_count));
   text("tile-tasks-more", `${count(now.totals.polls)} polls so far`);
   text("tile-queued", count(now.queued));
-  text("tile-queued-more", `${count(now.injected)} injected, ${count(now.returners)} returners`);
+  text("tile-queued-more", `${count(now.injected)} of them injected`);
   text("tile-threads", `${threads.alive} / ${count(threads.most)}`);
-  text("tile-threads-more", `${threads.running} run, ${threads.call} in calls, ${threads.spare} spare`);
+  text("tile-threads-more", `${threads.running} run · ${threads.call} out · ${threads.spare} spare`);
   bar("bar-threads", [threads.running, threads.call, threads.spare], threads.most);
   text("tile-calls", `${calls.out} / ${count(calls.most)}`);
-  text("tile-calls-more", calls.waiting ? `${count(calls.waiting)} wait for a place` : out.count ? `p50 ${time(out.p50)}, p99 ${time(out.p99)}` : "none waits");
+  text("tile-calls-more", calls.waiting ? `${count(calls.waiting)} wait for a place` : out.count ? `p99 ≤ ${time(out.p99)}` : "none waits");
   bar("bar-calls", [calls.out], calls.most);
   const rate = history.rate.at(-1) ?? 0;
   text("tile-handoffs", count(rate));
-  text("tile-handoffs-more", `${count(now.totals.handoffs)} so far, ${count(now.totals.retakes)} retaken`);
+  text("tile-handoffs-more", `${count(now.totals.handoffs)} so far`);
   text("rate-now", delay.count ? `delay p50 ≤ ${time(delay.p50)}, p90 ≤ ${time(delay.p90)}, p99 ≤ ${time(delay.p99)}` : "");
   text("tile-delay", delay.count ? `≤ ${time(delay.p50)}` : "–");
-  text("tile-delay-more", delay.count ? `p99 ≤ ${time(delay.p99)}, last 10 s` : "none in the last 10 s");
+  text("tile-delay-more", delay.count ? `p99 ≤ ${time(delay.p99)}` : "none in 10 s");
   text("tile-stalls", count(now.totals.stalls));
-  text("tile-stalls-more", "blocked without saying so");
+  text("tile-stalls-more", "undeclared blocking");
   $("tile-stalls").parentElement.classList.toggle("warn", now.held.some(isStalled));
   $("tile-calls").parentElement.classList.toggle("warn", calls.waiting > 0);
 }
@@ -365,9 +365,31 @@ function togglePause() {
   if (last !== null) showStatus(last);
 }
 
+async function record() {
+  const button = $("record");
+  if (button.disabled) return;
+  button.disabled = true;
+  button.textContent = "Recording…";
+  try {
+    const answer = await fetch("/record");
+    if (!answer.ok) throw new Error(await answer.text());
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = `handover-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.pftrace`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    button.textContent = "Record 5 s";
+  } catch (error) {
+    button.textContent = "Not recorded";
+    button.title = String(error.message);
+  }
+  button.disabled = false;
+}
+
 const KEYS = {
   "/": () => $("filter").focus(),
   p: togglePause,
+  r: record,
   t: () => $("theme").click(),
   d: () => $("dump").click(),
   "?": () => $("shortcuts").showModal(),
@@ -391,6 +413,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 $("pause").addEventListener("click", togglePause);
+$("record").addEventListener("click", record);
 $("theme").addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]));
 $("help").addEventListener("click", () => $("shortcuts").showModal());
 $("filter").addEventListener("input", draw);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use handover_blocking::replace;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
@@ -21,6 +22,8 @@ use super::http::{self, Refusal, Request};
 const MOST_CLIENTS: usize = 16;
 /// With no descriptors left, accept(2) is tried again after this.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
+/// How long a recording lasts.
+const RECORD_FOR: Duration = Duration::from_secs(5);
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -36,6 +39,8 @@ struct Clients {
     feed: Arc<Feed>,
     hosts: Vec<String>,
     ended: AtomicBool,
+    /// A recording is being made. One at a time: it may be large.
+    records: AtomicBool,
     open: Mutex<Open>,
 }
 
@@ -52,9 +57,11 @@ impl Server {
         let poll = Poll::new()?;
         poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), LISTENER, Interest::READABLE)?;
         let waker = mio::Waker::new(poll.registry(), WAKER)?;
-        let clients = Arc::new(Clients { feed, hosts, ended: AtomicBool::new(false), open: Mutex::default() });
+        let clients =
+            Arc::new(Clients { feed, hosts, ended: AtomicBool::new(false), records: AtomicBool::new(false), open: Mutex::default() });
         let accepts = Arc::clone(&clients);
-        thread::Builder::new().name("handover-dash".to_owned()).spawn(move || accepts.accept_until_end(poll, &listener))?;
+        let thread = thread::Builder::new().name("handover-dash".to_owned());
+        replace::starting_thread(|| thread.spawn(move || accepts.accept_until_end(poll, &listener)))?;
         Ok(Self { waker, clients })
     }
 
@@ -116,11 +123,12 @@ impl Clients {
         open.sockets.insert(number, socket);
         drop(open);
         let serves = Arc::clone(self);
-        let thread = thread::Builder::new().name("handover-dash".to_owned()).spawn(move || {
+        let serve = move || {
             // A client that goes away is no error of anybody's.
             let _ = serves.serve(&mut stream);
             serves.open().sockets.remove(&number);
-        });
+        };
+        let thread = replace::starting_thread(|| thread::Builder::new().name("handover-dash".to_owned()).spawn(serve));
         if thread.is_err() {
             self.open().sockets.remove(&number);
         } else if self.ended.load(Ordering::SeqCst) {
@@ -140,10 +148,21 @@ impl Clients {
             Ok("/style.css") => http::answer(stream, "200 OK", "text/css", include_bytes!("style.css")),
             Ok("/script.js") => http::answer(stream, "200 OK", "text/javascript", include_bytes!("script.js")),
             Ok("/dump") => http::answer(stream, "200 OK", "text/plain", self.feed.handle().dump().to_string().as_bytes()),
+            Ok("/record") => self.record(stream),
             Ok("/events") => self.stream_events(stream),
             Ok(_) => refuse(stream, &Refusal("404 Not Found", "there is no such page\n")),
             Err(refusal) => refuse(stream, &refusal),
         }
+    }
+
+    /// The timeline of the next seconds.
+    fn record(&self, stream: &mut TcpStream) -> io::Result<()> {
+        if self.records.swap(true, Ordering::AcqRel) {
+            return refuse(stream, &Refusal("429 Too Many Requests", "a recording is being made already\n"));
+        }
+        let trace = self.feed.handle().record(RECORD_FOR);
+        self.records.store(false, Ordering::Release);
+        http::answer(stream, "200 OK", "application/octet-stream", &trace?.into_bytes())
     }
 
     fn stream_events(&self, stream: &mut TcpStream) -> io::Result<()> {

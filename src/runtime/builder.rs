@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "signal")]
 use handover_blocking::recorder::Recorder;
 use handover_blocking::{Config, Stall, StallHook};
 use handover_executor::Shared;
@@ -12,7 +13,9 @@ use handover_reactor::Reactor;
 
 use crate::runtime::Runtime;
 use crate::runtime::handle::Handle;
-use crate::trace::{self, AllTheTime, OnSignal};
+#[cfg(feature = "signal")]
+use crate::signal::OnSignal;
+use crate::trace::{self, AllTheTime};
 use crate::wiring::Wiring;
 
 /// Builds a [`Runtime`]. Every setting has a default; a value that makes no sense is an error of [`build`](Self::build) that names it.
@@ -183,18 +186,23 @@ impl Builder {
         if let Some(directory) = &self.trace_on_stall {
             config.on_stall = Some(trace::traced(Arc::clone(recorder), directory.clone(), config.on_stall.take()));
         }
+        #[cfg(feature = "signal")]
         let on_signal = self.watch_signal(recorder)?;
+        #[cfg(feature = "signal")]
         let is_wanted = self.flight_recorder || self.trace_on_stall.is_some() || on_signal.is_some();
-        Ok(AllTheTime { _on_signal: on_signal, _on: is_wanted.then(|| recorder.switch_on()) })
+        #[cfg(not(feature = "signal"))]
+        let is_wanted = self.flight_recorder || self.trace_on_stall.is_some();
+        Ok(AllTheTime {
+            #[cfg(feature = "signal")]
+            _on_signal: on_signal,
+            _on: is_wanted.then(|| recorder.switch_on()),
+        })
     }
 
     #[cfg(feature = "signal")]
     fn watch_signal(&self, recorder: &Arc<Recorder>) -> io::Result<Option<OnSignal>> {
-        self.trace_on_signal.as_ref().map(|directory| OnSignal::start(Arc::clone(recorder), directory.clone())).transpose()
-    }
-
-    #[cfg(not(feature = "signal"))]
-    fn watch_signal(&self, _recorder: &Arc<Recorder>) -> io::Result<Option<OnSignal>> {
-        Ok(None)
+        let Some(directory) = self.trace_on_signal.clone() else { return Ok(None) };
+        let recorder = Arc::clone(recorder);
+        OnSignal::call(libc::SIGUSR2, "handover-trace", move || trace::dump(&recorder, &directory, "signal")).map(Some)
     }
 }

@@ -94,7 +94,8 @@ impl SignalKind {
         Ok(())
     }
 
-    fn check(self) -> io::Result<()> {
+    /// Whether a handler may be installed for it.
+    pub(super) fn check(self) -> io::Result<()> {
         let why = match self.0 {
             libc::SIGKILL | libc::SIGSTOP => "the system lets no program handle it",
             libc::SIGILL | libc::SIGFPE | libc::SIGSEGV => "the instruction that caused it would be run again for ever",

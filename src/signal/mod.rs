@@ -7,9 +7,11 @@
 
 mod hub;
 mod kind;
+mod on_signal;
 pub mod unix;
 
 pub use kind::SignalKind;
+pub(crate) use on_signal::OnSignal;
 
 use std::io;
 

@@ -13,7 +13,7 @@ use super::{Trace, record};
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Writes what `recorder` holds into `directory`, and says where, or why not.
-pub(super) fn dump(recorder: &Arc<Recorder>, directory: &Path, cause: &str) {
+pub(crate) fn dump(recorder: &Arc<Recorder>, directory: &Path, cause: &str) {
     let file = format!("handover-{}-{cause}-{}.pftrace", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     let path = directory.join(file);
     match record::last(recorder).and_then(|trace| write(&trace, &path)) {

@@ -27,8 +27,6 @@
 
 mod dump;
 mod merge;
-#[cfg(feature = "signal")]
-mod on_signal;
 mod on_stall;
 mod perfetto;
 mod pprof;
@@ -49,10 +47,7 @@ use handover_blocking::recorder::{On, Recording};
 pub use profile::Profile;
 
 #[cfg(feature = "signal")]
-pub(crate) use on_signal::OnSignal;
-/// Nobody asks for it.
-#[cfg(not(feature = "signal"))]
-pub(crate) type OnSignal = std::convert::Infallible;
+pub(crate) use dump::dump;
 pub(crate) use on_stall::traced;
 pub(crate) use record::{last, record};
 
@@ -115,7 +110,8 @@ impl Trace {
 /// What a runtime has that records all the time: it does as long as the runtime lives.
 #[derive(Debug)]
 pub(crate) struct AllTheTime {
-    pub(crate) _on_signal: Option<OnSignal>,
+    #[cfg(feature = "signal")]
+    pub(crate) _on_signal: Option<crate::signal::OnSignal>,
     pub(crate) _on: Option<On>,
 }
 

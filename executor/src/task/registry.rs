@@ -223,3 +223,77 @@ impl List {
         links.previous.is_some() || self.head == Some(task.pointer())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::cell;
+
+    /// A registry of one shard, with so many tasks, oldest first, and references of them.
+    fn filled(count: usize) -> (Registry, Vec<TaskRef>) {
+        let registry = Registry { shards: Box::new([Shard::default()]) };
+        let tasks = (0..count).map(|_| {
+            // SAFETY: it borrows nothing. Nobody runs it, so its runtime is not asked for.
+            let task = unsafe { cell::allocate(std::future::pending::<()>(), Id::next(), NonNull::dangling(), Location::caller()) };
+            assert!(registry.insert(task).is_ok());
+            // SAFETY: of its three references the registry has taken one, and this is the second.
+            drop(unsafe { TaskRef::from_counted(task) });
+            // SAFETY: the third.
+            unsafe { TaskRef::from_counted(task) }
+        });
+        let tasks = tasks.collect();
+        (registry, tasks)
+    }
+
+    /// The ids that a walk shows, if `between` happens after its first slice.
+    fn walked(registry: &Registry, between: impl FnOnce(&Walk)) -> (Vec<Id>, bool) {
+        let (shard, mut ids, mut between) = (&registry.shards[0], Vec::new(), Some(between));
+        let mut walk = Walk::default();
+        let mut restarts = 0;
+        loop {
+            let slice = shard.look_at_slice(&mut walk);
+            ids.extend(walk.slice.drain(..).filter(|seen| walk.shown.insert(seen.id)).map(|seen| seen.id));
+            if let Some(between) = between.take() {
+                between(&walk);
+            }
+            match slice {
+                Slice::Last => return (ids, restarts > 0),
+                Slice::Walked => {}
+                Slice::Lost => restarts += 1,
+            }
+        }
+    }
+
+    fn empty(registry: &Registry) {
+        registry.close().iter().for_each(|task| drop(registry.remove(task.pointer())));
+    }
+
+    #[test]
+    fn a_walk_goes_on_behind_the_last_of_its_cursors_that_is_still_there() {
+        let (registry, tasks) = filled(3 * SLICE);
+        let (ids, restarted) = walked(&registry, |walk| {
+            walk.cursors.iter().rev().take(CURSORS - 1).for_each(|gone| drop(registry.remove(gone.pointer())));
+        });
+        assert!(!restarted);
+        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)), "each once, from the newest to the oldest");
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_walk_that_has_lost_all_of_its_cursors_begins_anew_and_shows_nothing_twice() {
+        let (registry, tasks) = filled(3 * SLICE);
+        let (ids, restarted) = walked(&registry, |walk| walk.cursors.iter().for_each(|gone| drop(registry.remove(gone.pointer()))));
+        assert!(restarted);
+        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)));
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_look_at_all_shows_each_task_once() {
+        let (registry, tasks) = filled(2 * SLICE + 7);
+        let mut ids = Vec::new();
+        assert!(registry.look_at_all(&mut |seen| ids.push(seen.id)));
+        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)));
+        empty(&registry);
+    }
+}
