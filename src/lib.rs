@@ -34,7 +34,7 @@ pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod integrations;
 pub mod io;
-mod metrics;
+pub mod metrics;
 #[cfg(any(feature = "net", feature = "process", feature = "signal"))]
 mod named_error;
 #[cfg(feature = "net")]

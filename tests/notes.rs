@@ -381,7 +381,7 @@ fn the_metrics_are_in_the_format_of_prometheus() {
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
     for line in metrics.text().lines() {
         let is_comment = line.starts_with("# HELP ") || line.starts_with("# TYPE ");
-        let is_sample = line.split_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok());
+        let is_sample = line.split_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
         assert!(is_comment || is_sample, "{line}");
     }
 }

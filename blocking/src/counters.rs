@@ -1,7 +1,9 @@
 //! What has happened so far? Counts of the slow paths, readable at any time.
 
-use crate::histogram::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::histogram::Histogram;
+use crate::verdict::Reason;
 
 /// A count that any thread may raise. Relaxed throughout: it orders nothing.
 #[derive(Debug, Default)]
@@ -35,6 +37,8 @@ impl Counter {
 pub struct Counters {
     /// Processors that the monitor took from a lent thread.
     pub retakes: Counter,
+    /// The same by reason, in the order of [`Reason::ALL`].
+    retakes_for: [Counter; Reason::ALL.len()],
     /// Calls and polls that went on while another thread could use their processor: retakes and releases ahead of a long call.
     pub handoffs: Counter,
     /// Calls that gave their processor away before they started, because their site is long.
@@ -59,10 +63,25 @@ pub struct Counters {
     pub breaks: Counter,
     /// Times that the monitor was kicked out of a doze.
     pub kicks: Counter,
-    /// How long calls and polls were out that were handed off.
+    /// How long declared calls took that were handed off.
     pub handed_off: Histogram,
+    /// How long polls and undeclared calls were out whose processor was taken.
+    pub overtaken: Histogram,
     /// How long processors that were given up for waiting tasks had no holder.
     pub handoff_delays: Histogram,
-    /// Polls of worker threads that have ended.
-    pub(crate) polls_of_ended: Counter,
+    /// Declared calls of worker threads that have ended, which returned before anybody took their processor.
+    pub(crate) fast_calls_of_ended: Counter,
+}
+
+impl Counters {
+    pub(crate) fn count_retake(&self, reason: Reason) {
+        self.retakes.raise();
+        self.retakes_for[reason as usize].raise();
+    }
+
+    /// Hand-offs by reason: why the monitor took a processor, or `given_away` ahead of a long call.
+    pub fn handoffs_by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let retaken = Reason::ALL.iter().zip(&self.retakes_for).map(|(reason, count)| (reason.name(), count.get()));
+        retaken.chain([("given_away", self.releases.get())])
+    }
 }

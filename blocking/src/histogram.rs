@@ -84,6 +84,11 @@ impl Histogram {
 }
 
 impl Reading {
+    /// Both together.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self { counts: std::array::from_fn(|bucket| self.counts[bucket] + other.counts[bucket]), sum: self.sum + other.sum }
+    }
+
     /// How many there were.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()

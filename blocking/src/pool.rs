@@ -26,7 +26,7 @@ use crate::scheduler::Scheduler;
 use crate::searchers::{Found, Searchers};
 use crate::spares::Spares;
 use crate::sync;
-use crate::threads::{Roster, ThreadRecord};
+use crate::threads::{Places, Roster, ThreadRecord};
 
 /// The processors and threads of one runtime.
 #[derive(Debug)]
@@ -135,9 +135,14 @@ impl Pool {
         self.config.max_blocking_threads.max(self.admission.out()).saturating_add(self.config.processors)
     }
 
-    /// Polls made so far by all worker threads.
-    pub fn polls(&self) -> u64 {
-        self.counters.polls_of_ended.get() + self.roster.polls()
+    /// Declared calls so far that returned before anybody took their processor.
+    pub fn fast_calls(&self) -> u64 {
+        self.roster.fast_calls(&self.counters)
+    }
+
+    /// How many worker threads are where now, all seen in one look at the list.
+    pub fn thread_places(&self) -> Places {
+        self.roster.places()
     }
 
     // ---- submit and release -----------------------------------------------------------------------------------------

@@ -104,6 +104,19 @@ pub enum Retake {
     Moved,
 }
 
+/// Where a thread is, as far as its words tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It holds a processor.
+    Running,
+    /// It has none and is in a declared call.
+    InCall,
+    /// It has none and runs user code, outside declared calls.
+    WithoutProcessor,
+    /// It has none and is inside the runtime.
+    Resting,
+}
+
 /// The words of one worker thread; see the module's text.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -280,9 +293,19 @@ impl Record {
 
     /// Whether the thread runs user code without a processor, outside any declared call: computing, or blocked without saying so. A hint.
     pub fn runs_without(&self) -> bool {
+        self.place() == Place::WithoutProcessor
+    }
+
+    /// Where the thread is. A hint.
+    pub fn place(&self) -> Place {
         let lost = self.processor() == NO_PROCESSOR || self.request.load(Ordering::Relaxed) == TAKEN;
         let seq = self.observe();
-        lost && seq.is_lent() && !seq.is_declared()
+        match () {
+            () if !lost => Place::Running,
+            () if seq.is_declared() => Place::InCall,
+            () if seq.is_lent() => Place::WithoutProcessor,
+            () => Place::Resting,
+        }
     }
 
     /// The site of the call that is out, or that was the last one; none before the first.

@@ -123,8 +123,13 @@ impl Telling {
         })
     }
 
-    /// The thread is back, and has a processor again or not. Also says how long it was out.
-    pub(crate) fn returned(&self, has_processor: bool) -> (Tell, Duration) {
+    /// For the thread: what it was in when its processor was taken is a declared call.
+    pub(crate) fn is_of_call(&self) -> bool {
+        self.change(|inside| inside.call.is_some())
+    }
+
+    /// The thread is back, and has a processor again or not. Also says how long it was out, and in which declared call.
+    pub(crate) fn returned(&self, has_processor: bool) -> (Tell, Duration, Option<&'static Location<'static>>) {
         self.change(|inside| {
             let took = inside.since.map_or(Duration::ZERO, |since| since.elapsed());
             let returned = Returned { took, has_processor };
@@ -136,7 +141,7 @@ impl Telling {
                     Tell::Nothing
                 }
             };
-            (tell, took)
+            (tell, took, inside.call)
         })
     }
 }

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{io, thread};
 
 use crate::admission::Admission;
-use crate::counters::Counter;
+use crate::counters::{Counter, Counters};
 use crate::events;
 use crate::kernel::{self, KernelThread};
 use crate::parker::Parker;
 use crate::pool::Pool;
-use crate::record::{NO_PROCESSOR, Record};
+use crate::record::{NO_PROCESSOR, Place, Record};
 use crate::recorder::{self, Kind, Tape};
 use crate::replace;
 use crate::scheduler::Scheduler;
@@ -28,6 +28,8 @@ pub(crate) struct ThreadRecord {
     pub(crate) words: Record,
     pub(crate) slot: u32,
     pub(crate) polls: Counter,
+    /// Declared calls that returned before anybody took the processor, or that had none to lose.
+    pub(crate) fast_calls: Counter,
     pub(crate) telling: Telling,
     pub(crate) since: Since,
     parker: Parker,
@@ -52,12 +54,38 @@ pub struct StuckThread {
     pub spawned_at: &'static Location<'static>,
 }
 
+/// How many threads are where; see [`Place`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// They hold a processor.
+    pub running: usize,
+    /// They have none and are in a declared call.
+    pub in_call: usize,
+    /// They have none and run a task, outside declared calls.
+    pub without_processor: usize,
+    /// They have none and run no task: spares, the poller, those that begin or end.
+    pub resting: usize,
+}
+
+impl Places {
+    fn with(mut self, place: Place) -> Self {
+        *match place {
+            Place::Running => &mut self.running,
+            Place::InCall => &mut self.in_call,
+            Place::WithoutProcessor => &mut self.without_processor,
+            Place::Resting => &mut self.resting,
+        } += 1;
+        self
+    }
+}
+
 impl ThreadRecord {
     fn new(slot: u32) -> Self {
         Self {
             words: Record::new(),
             slot,
             polls: Counter::default(),
+            fast_calls: Counter::default(),
             telling: Telling::default(),
             since: Since::default(),
             parker: Parker::default(),
@@ -186,8 +214,12 @@ impl Roster {
         })
     }
 
-    fn strike_off(&self, record: &ThreadRecord) {
-        self.with(|threads| threads[record.slot as usize] = None);
+    fn strike_off(&self, record: &ThreadRecord, counters: &Counters) {
+        // Under the lock, so that whoever adds up finds its calls here or there, and not in both.
+        self.with(|threads| {
+            threads[record.slot as usize] = None;
+            counters.fast_calls_of_ended.add(record.fast_calls.get());
+        });
         self.alive.fetch_sub(1, Ordering::Release);
     }
 
@@ -215,8 +247,17 @@ impl Roster {
         self.with(|threads| threads.iter().flatten().all(|thread| holds(thread)))
     }
 
-    pub(crate) fn polls(&self) -> u64 {
-        self.with(|threads| threads.iter().flatten().map(|thread| thread.polls.get()).sum())
+    /// Declared calls of all threads, those that have ended included, that returned before anybody took their processor.
+    pub(crate) fn fast_calls(&self, counters: &Counters) -> u64 {
+        self.with(|threads| {
+            let alive: u64 = threads.iter().flatten().map(|thread| thread.fast_calls.get()).sum();
+            alive + counters.fast_calls_of_ended.get()
+        })
+    }
+
+    /// How many threads are where.
+    pub(crate) fn places(&self) -> Places {
+        self.with(|threads| threads.iter().flatten().fold(Places::default(), |places, thread| places.with(thread.words.place())))
     }
 
     /// Those that run user code without a processor now.
@@ -261,7 +302,7 @@ pub(crate) fn start(pool: &Arc<Pool>, scheduler: &Arc<dyn Scheduler>) -> io::Res
         }
         Err(error) => {
             pool.roster.arrived();
-            pool.roster.strike_off(&record);
+            pool.roster.strike_off(&record, pool.counters());
             pool.counters().thread_failures.raise();
             Err(error)
         }
@@ -276,11 +317,10 @@ fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, record: Arc<ThreadRecord>
     events::thread_start(&pool, tid);
     record.note(&pool, Kind::ThreadStart, NO_PROCESSOR, 0);
     Worker::run(Arc::clone(&pool), scheduler, Arc::clone(&record));
-    pool.counters().polls_of_ended.add(record.polls.get());
     pool.counters().threads_ended.raise();
     events::thread_end(&pool, tid);
     record.note(&pool, Kind::ThreadEnd, NO_PROCESSOR, 0);
-    pool.roster.strike_off(&record);
+    pool.roster.strike_off(&record, pool.counters());
     if pool.is_closing() {
         // The monitor waits for the last thread to end.
         pool.doze.kick();

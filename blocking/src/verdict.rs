@@ -64,7 +64,8 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 6] = [Self::WorkWaits, Self::LongCall, Self::BlockedEarly, Self::Blocked, Self::Computing, Self::Shutdown];
+    /// All of them, in the order of their values.
+    pub(crate) const ALL: [Self; 6] = [Self::WorkWaits, Self::LongCall, Self::BlockedEarly, Self::Blocked, Self::Computing, Self::Shutdown];
 
     /// The name of the reason with this number.
     pub(crate) fn name_of(number: u8) -> &'static str {

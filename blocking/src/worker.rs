@@ -292,8 +292,9 @@ impl Worker {
         if !self.overtaken.take() {
             return;
         }
-        let (tell, took) = self.thread.telling.returned(has_processor);
-        self.pool.counters().handed_off.record(took);
+        let (tell, took, call) = self.thread.telling.returned(has_processor);
+        let counters = self.pool.counters();
+        if call.is_some() { &counters.handed_off } else { &counters.overtaken }.record(took);
         match tell {
             Tell::Both(retaken, returned) => {
                 events::retake(&retaken);
@@ -360,6 +361,16 @@ impl Worker {
         holds
     }
 
+    /// [`regain`](Self::regain), and tells of its return if that has succeeded after a retake.
+    #[cold]
+    fn come_back(&self) -> bool {
+        let holds = self.regain();
+        if holds {
+            self.tell_of_return(true);
+        }
+        holds
+    }
+
     // ---- rest -------------------------------------------------------------------------------------------------------
 
     /// Puts itself on the stack of spares; from now on a wake-up may come. Then the caller releases its processor, and
@@ -409,7 +420,7 @@ impl Worker {
     /// Whether it holds a processor, after trying to get one if it has none.
     #[inline]
     fn has_processor(&self) -> bool {
-        if matches!(self.hold.get(), Hold::Without) || self.words().is_contested() { self.regain() } else { true }
+        if matches!(self.hold.get(), Hold::Without) || self.words().is_contested() { self.come_back() } else { true }
     }
 
     /// Whether this call should let others go first: no processor, asked to yield, or it will be long and tasks wait behind it.
@@ -440,20 +451,30 @@ impl Worker {
         }
         let result = call();
         drop(settle);
-        if self.words().is_contested() {
+        // The second: an entry within the call has noticed the loss.
+        if self.words().is_contested() | self.overtaken.get() {
             self.return_overtaken();
+        } else {
+            self.thread.fast_calls.raise_alone();
         }
         result
     }
 
-    /// The monitor took the processor during a call, or is about to.
+    /// The monitor took the processor during a call or before it, or is about to.
     #[cold]
     fn return_overtaken(&self) {
         let has_processor = self.regain();
         if !self.words().mode().is_declared() {
             self.thread.uncount_call(&self.pool.admission);
         }
-        self.tell_of_return(has_processor);
+        // Else the monitor came too late, or had taken the processor from this poll before the call.
+        let in_call = self.overtaken.get() && self.thread.telling.is_of_call();
+        if !in_call {
+            self.thread.fast_calls.raise_alone();
+        }
+        if in_call || has_processor {
+            self.tell_of_return(has_processor);
+        }
     }
 
     /// Waits for a place among the calls that are out. Within a call that has one there is no need to.
@@ -576,7 +597,7 @@ impl Drop for Returned<'_> {
             self.worker.thread.since.call_ends();
         }
         self.site.learn_return(took);
-        let has_processor = self.worker.regain();
+        let has_processor = self.worker.come_back();
         // After that, so that whom this admits is woken with a processor at hand.
         if !self.nested {
             self.worker.thread.uncount_call(&self.worker.pool.admission);

@@ -1,6 +1,5 @@
 //! What has been going on? Counters in the text format of Prometheus.
 
-use handover::RuntimeMetrics;
 use handover::runtime::Handle;
 use hyper::StatusCode;
 use std::fmt::Write;
@@ -36,15 +35,9 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// All counters as text; `notes` is how many there are.
+/// All counters as text, the runtime's first; `notes` is how many there are.
 pub(crate) fn text(counters: &Counters, notes: i64) -> String {
-    let mut text = String::new();
-    let metrics = Handle::current().metrics();
-    for (name, kind, help, value) in runtime(&metrics) {
-        sample(&mut text, name, kind, help, value);
-    }
-    let waited = metrics.admission_wait_time().as_secs_f64();
-    sample(&mut text, "handover_admission_wait_seconds_total", "counter", "How long those waited.", waited);
+    let mut text = Handle::current().metrics().prometheus();
     sample(&mut text, "notes_stored", "gauge", "Notes in the database.", notes);
     let in_flight = counters.in_flight.load(Ordering::Relaxed);
     sample(&mut text, "notes_requests_in_flight", "gauge", "Requests that are not answered yet.", in_flight);
@@ -53,35 +46,6 @@ pub(crate) fn text(counters: &Counters, notes: i64) -> String {
         line(&mut text, format_args!("notes_answers_total{{status=\"{class}xx\"}} {}", count.load(Ordering::Relaxed)));
     }
     text
-}
-
-type Sample = (&'static str, &'static str, &'static str, u64);
-
-fn runtime(metrics: &RuntimeMetrics) -> [Sample; 17] {
-    [
-        ("handover_processors", "gauge", "Processors: the right to run tasks.", metrics.num_workers() as u64),
-        ("handover_threads", "gauge", "Worker threads.", metrics.threads() as u64),
-        ("handover_spare_threads", "gauge", "Worker threads parked without a processor.", metrics.spare_threads() as u64),
-        (
-            "handover_threads_without_processor",
-            "gauge",
-            "Worker threads that run a task without a processor.",
-            metrics.threads_without_processor() as u64,
-        ),
-        ("handover_calls_out", "gauge", "Blocking calls that were handed off and have not returned.", metrics.calls_out() as u64),
-        ("handover_calls_waiting", "gauge", "Blocking calls that wait for others to return.", metrics.calls_waiting() as u64),
-        ("handover_admission_waits_total", "counter", "Blocking calls that had to wait for others.", metrics.admission_waits()),
-        ("handover_tasks", "gauge", "Tasks that have not ended.", metrics.num_alive_tasks() as u64),
-        ("handover_global_queue_depth", "gauge", "Tasks in the inject queue.", metrics.global_queue_depth() as u64),
-        ("handover_handoffs_total", "counter", "Calls and polls that others could overtake.", metrics.handoffs()),
-        ("handover_retakes_total", "counter", "Processors taken from a thread by the monitor.", metrics.retakes()),
-        ("handover_stalls_total", "counter", "Polls that blocked without declaring it.", metrics.stalls()),
-        ("handover_threads_started_total", "counter", "Worker threads started.", metrics.threads_started()),
-        ("handover_threads_ended_total", "counter", "Worker threads ended.", metrics.threads_ended()),
-        ("handover_polls_total", "counter", "Polls of tasks.", metrics.polls()),
-        ("handover_steals_total", "counter", "Times that a processor took tasks from another.", metrics.steals()),
-        ("handover_parks_total", "counter", "Times that a thread parked.", metrics.parks()),
-    ]
 }
 
 fn sample(text: &mut String, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {

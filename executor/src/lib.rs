@@ -28,6 +28,8 @@ mod prefetch;
 #[allow(unsafe_code, reason = "the lease is the proof that a processor's parts may be touched")]
 mod processors;
 #[cfg(not(loom))]
+mod sampler;
+#[cfg(not(loom))]
 #[allow(unsafe_code, reason = "a new task's references are dealt out")]
 pub mod scheduler;
 #[cfg(not(loom))]
@@ -39,5 +41,7 @@ mod worker;
 pub use block_on::block_on;
 #[cfg(not(loom))]
 pub use driver::Driver;
+#[cfg(not(loom))]
+pub use processors::ProcessorCounts;
 #[cfg(not(loom))]
 pub use scheduler::{Counts, Shared};

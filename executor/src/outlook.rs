@@ -39,15 +39,19 @@ impl Outlook {
         self.since = None;
     }
 
-    /// Counts a poll; true if it is time to look.
+    /// Counts a poll; true if it is time to look. Whenever it has read the clock, it shows it.
     #[inline]
-    pub(crate) fn is_due(&mut self) -> bool {
+    pub(crate) fn is_due(&mut self, mut show_clock: impl FnMut(Instant)) -> bool {
         if self.since.is_none() {
-            self.begin(Instant::now());
+            let now = Instant::now();
+            self.begin(now);
+            show_clock(now);
         }
         self.left -= 1;
         if self.left == 0 {
-            self.look(Instant::now());
+            let now = Instant::now();
+            self.look(now);
+            show_clock(now);
             return true;
         }
         false
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn it_is_due_after_so_many_polls() {
         let mut outlook = Outlook::default();
-        let polls = (1..).find(|_| outlook.is_due());
+        let polls = (1..).find(|_| outlook.is_due(|_| ()));
         assert_eq!(polls, Some(LONGEST));
     }
 }

@@ -5,13 +5,16 @@
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Instant;
 
 use handover_blocking::Lease;
 use handover_blocking::counters::Counter;
+use handover_blocking::histogram::{Histogram, Reading};
 
 use crate::batch::Batch;
 use crate::outlook::Outlook;
 use crate::queue::ring::Ring;
+use crate::sampler::{Begun, Origin, Sampler};
 use crate::task::cell::Header;
 use crate::task::reference::Runnable;
 
@@ -29,8 +32,6 @@ struct Processor {
 /// What only the holder touches.
 #[derive(Debug)]
 pub(crate) struct Own {
-    /// Polls, for what happens every so often.
-    pub(crate) tick: u32,
     /// When to look beyond its own queue.
     pub(crate) outlook: Outlook,
     /// How many tasks in a row came out of the next slot.
@@ -39,19 +40,23 @@ pub(crate) struct Own {
     pub(crate) random: u32,
     /// The holder wakes the tasks of a whole batch of events: they queue in the order of the events, and one notification at the end does for all.
     pub(crate) delivering: bool,
+    /// Which polls and waits are timed.
+    pub(crate) sampler: Sampler,
     /// The oldest events whose tasks may still wait in the ring, if no other thread has been woken for them.
     pub(crate) batch: Option<Batch>,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self { tick: 0, outlook: Outlook::default(), streak: 0, random: 0x9E37_79B9, delivering: false, batch: None }
+        Self { outlook: Outlook::default(), streak: 0, random: 0x9E37_79B9, delivering: false, sampler: Sampler::default(), batch: None }
     }
 }
 
 /// Written by the holder, read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
+    /// Polls, also for what happens every so often.
+    pub(crate) polls: Counter,
     pub(crate) steals: Counter,
     pub(crate) stolen: Counter,
 }
@@ -59,6 +64,25 @@ pub(crate) struct Counts {
 /// All processors of a runtime.
 pub(crate) struct Processors {
     all: Box<[Processor]>,
+    /// How long the polls took that were timed.
+    poll_times: Histogram,
+    /// How long the tasks waited, in a next slot or a ring, whose wait was timed.
+    waits: Histogram,
+    /// The same of tasks that came from the inject queue, the time there included.
+    injected_waits: Histogram,
+}
+
+/// Numbers of one processor, each read for itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ProcessorCounts {
+    /// Tasks in its ring and its next slot now.
+    pub queued: usize,
+    /// Polls that began on it.
+    pub polls: u64,
+    /// Times that it took tasks from another.
+    pub steals: u64,
+    /// Tasks that came to it that way.
+    pub stolen: u64,
 }
 
 // SAFETY: `own` is touched only with the processor's lease, of which there is one (handover_blocking::lease), and a lease changes hands with Release
@@ -69,7 +93,8 @@ unsafe impl Send for Processors {}
 
 impl Processors {
     pub(crate) fn new(count: usize) -> Self {
-        Self { all: (0..count).map(|_| Processor::default()).collect() }
+        let all = (0..count).map(|_| Processor::default()).collect();
+        Self { all, poll_times: Histogram::default(), waits: Histogram::default(), injected_waits: Histogram::default() }
     }
 
     #[inline]
@@ -99,12 +124,15 @@ impl Processors {
         NonNull::new(before).map(|task| unsafe { Runnable::from_raw(task) })
     }
 
-    /// Empties the next slot.
+    /// Empties the next slot, for the task to run.
     #[inline]
     pub(crate) fn take_next(&self, lease: &mut Lease) -> Option<Runnable> {
         let slot = &self.of(lease).next;
         let task = NonNull::new(slot.load(Ordering::Relaxed))?;
         slot.store(ptr::null_mut(), Ordering::Relaxed);
+        if self.own(lease).sampler.times_next_slot() {
+            self.end_wait(lease);
+        }
         // SAFETY: the slot holds Runnables.
         Some(unsafe { Runnable::from_raw(task) })
     }
@@ -131,12 +159,63 @@ impl Processors {
         }
     }
 
-    /// Takes from the ring.
+    /// Takes from the ring, for the task to run.
     #[inline]
     pub(crate) fn pop(&self, lease: &mut Lease) -> Option<Runnable> {
-        // SAFETY: the lease makes the caller the owner; the ring holds Runnables.
-        unsafe { self.of(lease).ring.pop().map(|task| Runnable::from_raw(task)) }
+        // SAFETY: the lease makes the caller the owner.
+        let (task, position) = unsafe { self.of(lease).ring.pop_with_position() }?;
+        if self.own(lease).sampler.times_position(position) {
+            self.end_wait(lease);
+        }
+        // SAFETY: the ring holds Runnables.
+        Some(unsafe { Runnable::from_raw(task) })
     }
+
+    // ---- samples ----------------------------------------------------------------------------------------------------
+
+    /// Counts a poll; true if it is time to look beyond the own queue.
+    #[inline]
+    pub(crate) fn is_due(&self, lease: &mut Lease) -> bool {
+        let ring = &self.of(lease).ring;
+        let Own { outlook, sampler, .. } = self.own(lease);
+        outlook.is_due(|now| sampler.open(now, |position| ring.has_passed(position)))
+    }
+
+    /// Where the next push to the ring goes.
+    pub(crate) fn ring_tail(&self, lease: &Lease) -> u32 {
+        self.of(lease).ring.tail_position()
+    }
+
+    #[cold]
+    fn end_wait(&self, lease: &mut Lease) {
+        match self.own(lease).sampler.end_wait() {
+            Some(Begun { since, origin: Origin::Local }) => self.waits.record(since.elapsed()),
+            Some(Begun { since, origin: Origin::Injected }) => self.injected_waits.record(since.elapsed()),
+            None => {}
+        }
+    }
+
+    #[cold]
+    pub(crate) fn record_poll(&self, began: Instant) {
+        self.poll_times.record(began.elapsed());
+    }
+
+    /// How long the polls took that were timed.
+    pub(crate) fn poll_times(&self) -> Reading {
+        self.poll_times.read()
+    }
+
+    /// How long tasks waited whose wait was timed.
+    pub(crate) fn waits(&self) -> Reading {
+        self.waits.read()
+    }
+
+    /// The same of tasks that came from the inject queue.
+    pub(crate) fn injected_waits(&self) -> Reading {
+        self.injected_waits.read()
+    }
+
+    // ---- steal and look ---------------------------------------------------------------------------------------------
 
     /// Takes half of `victim`'s ring into the holder's, which is empty, and one of them to run now.
     pub(crate) fn steal(&self, lease: &mut Lease, victim: usize) -> Option<Runnable> {
@@ -174,11 +253,14 @@ impl Processors {
         self.all.iter().any(|processor| !processor.ring.is_empty())
     }
 
-    pub(crate) fn steals(&self) -> u64 {
-        self.all.iter().map(|processor| processor.counts.steals.get()).sum()
-    }
-
-    pub(crate) fn stolen(&self) -> u64 {
-        self.all.iter().map(|processor| processor.counts.stolen.get()).sum()
+    /// Numbers of `processor` now; none if there is no such processor.
+    pub(crate) fn counts_of(&self, processor: usize) -> Option<ProcessorCounts> {
+        let Processor { ring, next, counts, .. } = self.all.get(processor)?;
+        Some(ProcessorCounts {
+            queued: ring.len() + usize::from(!next.load(Ordering::Relaxed).is_null()),
+            polls: counts.polls.get(),
+            steals: counts.steals.get(),
+            stolen: counts.stolen.get(),
+        })
     }
 }

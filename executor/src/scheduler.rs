@@ -10,15 +10,17 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use handover_blocking::histogram::Reading;
 use handover_blocking::recorder::{self, Kind};
 use handover_blocking::{Config, Lease, Pool, Scheduler, Worker, current, monitor};
 
 use crate::driver::Driver;
 use crate::prefetch;
-use crate::processors::Processors;
+use crate::processors::{ProcessorCounts, Processors};
 use crate::queue::inject::{Inject, Lane};
+use crate::sampler::{Begun, Origin};
 use crate::task::cell::{self, Header, Ran};
 use crate::task::current as current_task;
 use crate::task::depot;
@@ -60,10 +62,8 @@ pub struct Counts {
     pub alive_tasks: usize,
     /// Tasks in the inject queue.
     pub injected: usize,
-    /// Times that a searching thread found a victim.
-    pub steals: u64,
-    /// Tasks that changed processors that way.
-    pub stolen: u64,
+    /// Tasks that were ever spawned.
+    pub spawned: u64,
 }
 
 /// A new task that came too late: the runtime shuts down.
@@ -124,12 +124,27 @@ impl Shared {
 
     /// Numbers of now.
     pub fn counts(&self) -> Counts {
-        Counts {
-            alive_tasks: self.registry.len(),
-            injected: self.inject.len(),
-            steals: self.processors.steals(),
-            stolen: self.processors.stolen(),
-        }
+        Counts { alive_tasks: self.registry.len(), injected: self.inject.len(), spawned: self.registry.ever_inserted() }
+    }
+
+    /// Numbers of one processor; none if there is no such processor.
+    pub fn counts_of(&self, processor: usize) -> Option<ProcessorCounts> {
+        self.processors.counts_of(processor)
+    }
+
+    /// How long polls took: at most one a millisecond on each processor is timed.
+    pub fn poll_times(&self) -> Reading {
+        self.processors.poll_times()
+    }
+
+    /// How long tasks waited on a processor from being woken to their poll: at most one a millisecond on each is timed.
+    pub fn local_waits(&self) -> Reading {
+        self.processors.waits()
+    }
+
+    /// How long tasks waited that came through the inject queue, until their poll: at most every 61st is timed.
+    pub fn injected_waits(&self) -> Reading {
+        self.inject.waits().plus(&self.processors.injected_waits())
     }
 
     /// What a task is called, if it has a name and is not over.
@@ -247,7 +262,12 @@ impl Shared {
 
     #[inline]
     fn submit_next(&self, lease: &mut Lease, task: Runnable) {
-        if self.processors.own(lease).delivering {
+        let own = self.processors.own(lease);
+        if own.sampler.watches_submits() {
+            self.submit_next_timed(lease, task);
+            return;
+        }
+        if own.delivering {
             self.push(lease, task);
             return;
         }
@@ -257,16 +277,60 @@ impl Shared {
         }
     }
 
+    /// [`submit_next`](Self::submit_next) while a task is wanted whose wait can be timed, or while that of the one in the next slot is.
+    #[cold]
+    fn submit_next_timed(&self, lease: &mut Lease, task: Runnable) {
+        let own = self.processors.own(lease);
+        if own.delivering {
+            match own.sampler.begin_wait() {
+                Some(wait) => self.push_timed(lease, task, wait),
+                None => self.push(lease, task),
+            }
+            return;
+        }
+        let displaced_wait = own.sampler.displace();
+        own.sampler.put_next();
+        let Some(displaced) = self.processors.put_next(lease, task) else { return };
+        match displaced_wait {
+            Some(wait) => self.push_timed(lease, displaced, wait),
+            None => self.push(lease, displaced),
+        }
+        self.pool.notify(self, true);
+    }
+
     #[inline]
     fn push(&self, lease: &mut Lease, task: Runnable) {
         self.processors.push(lease, task, |tasks| self.inject.push_all(tasks));
+    }
+
+    /// Appends to the ring a task whose `wait` has begun; it is timed if it gets in.
+    fn push_timed(&self, lease: &mut Lease, task: Runnable, wait: Begun) {
+        let position = self.processors.ring_tail(lease);
+        self.push(lease, task);
+        if self.processors.ring_tail(lease) != position {
+            self.processors.own(lease).sampler.pushed(position, wait);
+        }
+    }
+
+    /// Appends to the ring a task from the inject queue, and goes on timing its wait if that is timed and no other one is.
+    #[inline]
+    pub(crate) fn push_injected(&self, lease: &mut Lease, task: Runnable, since: Option<Instant>) {
+        match since {
+            Some(since) if !self.processors.own(lease).sampler.is_timing_wait() => {
+                self.push_timed(lease, task, Begun { since, origin: Origin::Injected });
+            }
+            _ => self.push(lease, task),
+        }
     }
 
     /// Queues a task at the end of the holder's ring: it was woken while it ran, others go first.
     #[inline]
     pub(crate) fn submit_last(&self, lease: &mut Lease, task: Runnable) {
         let others_wait = self.processors.ring_len(lease.processor()) > 0;
-        self.push(lease, task);
+        match self.processors.own(lease).sampler.begin_wait() {
+            Some(wait) => self.push_timed(lease, task, wait),
+            None => self.push(lease, task),
+        }
         if others_wait {
             self.pool.notify(self, true);
         }
@@ -362,6 +426,7 @@ impl Scheduler for Shared {
     }
 
     fn before_release(&self, lease: &mut Lease) {
+        self.processors.own(lease).sampler.forget_next_slot();
         if let Some(next) = self.processors.take_next(lease) {
             self.push(lease, next);
         }

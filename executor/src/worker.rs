@@ -24,7 +24,7 @@ use crate::task::cell::{self, Ran};
 use crate::task::reference::Runnable;
 
 /// Every so many polls a returner goes first.
-const RETURNER_INTERVAL: u32 = 4;
+const RETURNER_INTERVAL: u64 = 4;
 /// So many tasks in a row may come out of the next slot before the ring has its turn: two tasks that wake each other must not starve the rest.
 const LONGEST_STREAK: u32 = 3;
 
@@ -80,13 +80,18 @@ impl Thread<'_> {
             if std::mem::take(&mut self.searching) {
                 self.shared.pool().search_succeeded(&**self.shared);
             }
+            self.shared.processors.counts(&lease).polls.raise_alone();
             lease = self.poll(lease, task)?;
         }
     }
 
-    fn poll(&mut self, lease: Lease, task: Runnable) -> Option<Lease> {
+    fn poll(&mut self, mut lease: Lease, task: Runnable) -> Option<Lease> {
         let (id, spawned_at) = (task.header().id.as_u64(), task.header().spawned_at);
+        let timed = self.shared.processors.own(&mut lease).sampler.begin_poll();
         let (mut lease, ran) = self.worker.poll_on_loan(lease, id, spawned_at, || cell::run(task));
+        if let Some(began) = timed {
+            self.shared.processors.record_poll(began);
+        }
         if let Ran::Reschedule(task) = ran {
             match &mut lease {
                 Some(lease) if self.shared.processors.has_work(lease.processor()) => self.shared.submit_last(lease, task),
@@ -103,11 +108,9 @@ impl Thread<'_> {
     #[inline]
     fn find(&mut self, mut lease: Lease) -> Option<(Lease, Option<Runnable>)> {
         let shared = self.shared;
-        let own = shared.processors.own(&mut lease);
-        own.tick = own.tick.wrapping_add(1);
-        let tick = own.tick;
-        let looks_around = own.outlook.is_due();
-        if let Some(batch) = own.batch {
+        let looks_around = shared.processors.is_due(&mut lease);
+        let polls = shared.processors.counts(&lease).polls.get();
+        if let Some(batch) = shared.processors.own(&mut lease).batch {
             self.share(&mut lease, batch);
         }
         if let Some(task) = self.again.take() {
@@ -126,7 +129,7 @@ impl Thread<'_> {
                 return Some((lease, Some(task)));
             }
         }
-        if tick.is_multiple_of(RETURNER_INTERVAL)
+        if polls.is_multiple_of(RETURNER_INTERVAL)
             && let Some(task) = shared.inject.pop_returner()
         {
             return Some((lease, Some(task)));
@@ -158,12 +161,12 @@ impl Thread<'_> {
         let share = inject.len() / processors.count();
         let room = ring::CAPACITY as usize / 2;
         let mut taken = Vec::new();
-        let first = inject.pop_many(share.min(room), |task| taken.push(task))?;
+        let first = inject.pop_many(share.min(room), |task, since| taken.push((task, since)))?;
         if taken.is_empty() {
             return Some(first);
         }
-        for task in taken {
-            processors.push(lease, task, |tasks| inject.push_all(tasks));
+        for (task, since) in taken {
+            self.shared.push_injected(lease, task, since);
         }
         // While they were in neither queue, a thread that released its processor did not see them.
         self.shared.pool().notify(&**self.shared, true);

@@ -213,14 +213,14 @@ impl Monitor {
                 thread.count_call(&self.pool.admission);
             }
             self.note_retake(processor, thread, reason);
-            let call = site.filter(|_| declared);
+            let call = site.filter(|_| seq.is_declared());
             thread.telling.taken(Retaken { processor, reason, running: thread.running(), call, since: now - unmoved, unmoved });
         };
         match thread.words.retake(seq, processor as u32, taken) {
             Retake::Moved => return false,
             Retake::Taken => {}
         }
-        self.pool.counters().retakes.raise();
+        self.pool.counters().count_retake(reason);
         self.watches[processor].forget();
         self.pool.hand_off(Lease::new(processor as u32), &*self.scheduler);
         // After that: the subscriber may want a lock that the task holds.

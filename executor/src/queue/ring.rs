@@ -99,13 +99,34 @@ impl<T> Ring<T> {
     /// The caller is the owner.
     #[inline]
     pub unsafe fn pop(&self) -> Option<NonNull<T>> {
+        // SAFETY: the caller's promise.
+        unsafe { self.pop_with_position() }.map(|(item, _position)| item)
+    }
+
+    /// The position of the next push, for the owner.
+    #[inline]
+    pub fn tail_position(&self) -> u32 {
+        self.tail.load(Ordering::Relaxed)
+    }
+
+    /// Whether what was pushed at `position`, not long ago, has been taken.
+    pub fn has_passed(&self, position: u32) -> bool {
+        (self.head.load(Ordering::Relaxed).wrapping_sub(position) as i32) > 0
+    }
+
+    /// Takes from the head, and says at which position that was pushed.
+    ///
+    /// # Safety
+    /// The caller is the owner.
+    #[inline]
+    pub unsafe fn pop_with_position(&self) -> Option<(NonNull<T>, u32)> {
         let tail = self.tail.load(Ordering::Relaxed);
         let mut head = self.head.load(Ordering::Relaxed);
         while head != tail {
             let item = self.read(head);
             // AcqRel: a claim; see `steal_into`.
             match self.head.compare_exchange_weak(head, head.wrapping_add(1), Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return item,
+                Ok(_) => return item.map(|item| (item, head)),
                 Err(now) => head = now,
             }
         }

@@ -8,6 +8,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use handover_blocking::counters::Counter;
+
 use crate::task::cell::{Header, Links};
 use crate::task::id::Id;
 use crate::task::reference::TaskRef;
@@ -36,6 +38,8 @@ unsafe impl Send for List {}
 struct Shard {
     list: Mutex<List>,
     len: AtomicUsize,
+    /// Ever inserted. Written under the lock.
+    inserted: Counter,
 }
 
 /// What a look at a task finds.
@@ -82,6 +86,7 @@ impl Registry {
             }
         }
         shard.len.store(shard.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        shard.inserted.raise_alone();
         Ok(())
     }
 
@@ -132,6 +137,11 @@ impl Registry {
             complete &= shard.look_at_all(look);
         }
         complete
+    }
+
+    /// How many tasks there have been.
+    pub(crate) fn ever_inserted(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.inserted.get()).sum()
     }
 
     /// How many tasks are alive.
