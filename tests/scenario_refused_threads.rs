@@ -103,5 +103,6 @@ mod limited {
         }
         assert_eq!(done.load(Ordering::Relaxed), 20);
         assert!(runtime.metrics().threads() <= 2, "{:?}", runtime.metrics());
+        assert!(runtime.metrics().thread_spawn_failures() > 0, "{:?}", runtime.metrics());
     }
 }
