@@ -4,7 +4,7 @@
 //! liking.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{io, thread};
 
@@ -79,6 +79,21 @@ impl Places {
     }
 }
 
+/// What a thread is in, as others see it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Its tape, and how many events were on it then.
+    pub(crate) tape: Option<(Arc<Tape>, u64)>,
+    /// What it runs; none inside the runtime.
+    pub(crate) running: Option<StuckThread>,
+    pub(crate) processor: u32,
+    /// Where the declared call stands that it is in.
+    pub(crate) call: Option<&'static Location<'static>>,
+}
+
+/// A thread that goes on meanwhile is looked at again, so often.
+const LOOKS: usize = 64;
+
 impl ThreadRecord {
     fn new(slot: u32) -> Self {
         Self {
@@ -121,6 +136,24 @@ impl ThreadRecord {
         if recorder.is_on() {
             let tape = self.tape.get_or_init(|| recorder.tape(self.tid(), &pool.config.thread_name));
             tape.write(kind, processor, task, argument);
+        }
+    }
+
+    /// What it is in. With the number of events at which that was so, if one of a few attempts finds the thread still for so long.
+    fn look(&self) -> Seen {
+        let written = || self.tape.get().map_or(0, |tape| tape.written());
+        let mut attempts = 0..LOOKS;
+        loop {
+            let at = written();
+            let seq = self.words.observe();
+            let processor = if self.words.is_contested() { NO_PROCESSOR } else { self.words.processor() };
+            let call = self.words.site().filter(|_| seq.is_declared());
+            let running = self.running().filter(|_| seq.is_lent());
+            // Acquire: the second look at the count comes after all of these.
+            fence(Ordering::Acquire);
+            if written() == at || attempts.next().is_none() {
+                return Seen { tape: self.tape.get().map(|tape| (Arc::clone(tape), at)), running, processor, call };
+            }
         }
     }
 
@@ -265,15 +298,9 @@ impl Roster {
         self.with(|threads| threads.iter().flatten().filter(|thread| thread.words.runs_without()).count())
     }
 
-    /// The threads that are in user code now, with the processor that each has still, and the declared call that it is in.
-    pub(crate) fn in_user_code(&self) -> Vec<(StuckThread, u32, Option<&'static Location<'static>>)> {
-        let look = |thread: &Arc<ThreadRecord>| {
-            let seq = thread.words.observe();
-            let processor = if thread.words.is_contested() { NO_PROCESSOR } else { thread.words.processor() };
-            let call = thread.words.site().filter(|_| seq.is_declared());
-            seq.is_lent().then_some((thread.running()?, processor, call))
-        };
-        self.with(|threads| threads.iter().flatten().filter_map(look).collect())
+    /// What each thread is in, and where its tape is.
+    pub(crate) fn look(&self) -> Vec<Seen> {
+        self.with(|threads| threads.iter().flatten().map(|thread| thread.look()).collect())
     }
 
     pub(crate) fn stuck(&self) -> Vec<StuckThread> {

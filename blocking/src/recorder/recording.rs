@@ -74,14 +74,21 @@ impl Reader {
     /// For what happens from now on, and what is going on.
     pub fn from_now(pool: &Pool) -> Self {
         let recorder = Arc::clone(pool.recorder());
-        let heard = recorder.tapes().into_iter().map(|tape| Heard::from(Arc::clone(&tape), tape.ring.written())).collect();
         let begin = clock::ticks();
-        let before = pool.roster.in_user_code().into_iter().flat_map(|(running, processor, call)| {
-            let poll = [begin, head(Kind::PollBegin, processor, running.task), place(running.spawned_at)];
-            let call = call.map(|call| [begin, head(Kind::CallBegin, processor, running.task), place(call)]);
-            [Some(poll), call].into_iter().flatten().map(move |words| (running.tid, words))
-        });
-        Self { recorder, begin: Some(begin), heard, before: before.collect() }
+        let mut heard: Vec<Heard> = recorder.tapes().into_iter().map(|tape| Heard::from(Arc::clone(&tape), tape.written())).collect();
+        let mut before = Vec::new();
+        for seen in pool.roster.look() {
+            if let Some((tape, at)) = seen.tape {
+                heard.retain(|heard| !Arc::ptr_eq(&heard.tape, &tape));
+                heard.push(Heard::from(tape, at));
+            }
+            let Some(running) = seen.running else { continue };
+            before.push((running.tid, [begin, head(Kind::PollBegin, seen.processor, running.task), place(running.spawned_at)]));
+            if let Some(call) = seen.call {
+                before.push((running.tid, [begin, head(Kind::CallBegin, seen.processor, running.task), place(call)]));
+            }
+        }
+        Self { recorder, begin: Some(begin), heard, before }
     }
 
     /// For what the rings still hold.

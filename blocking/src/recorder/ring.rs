@@ -68,7 +68,8 @@ impl Ring {
 
     /// How many events were written so far.
     pub fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+        // Acquire: what is looked at after it is not older than these events.
+        self.written.load(Ordering::Acquire)
     }
 
     /// Copies the events from number `from` on that are still there. Any thread may, while the ring is written.

@@ -36,6 +36,11 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
+    /// How many events were written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.ring.written()
+    }
+
     /// Only the tape's own thread may call it.
     #[inline]
     pub(crate) fn write(&self, kind: Kind, processor: u32, task: u64, argument: u64) {
