@@ -27,21 +27,6 @@ impl<T> Mutex<T> {
     }
 }
 
-/// So many zeroes. The machine's come from the kernel as they are touched.
-#[cfg(not(loom))]
-#[allow(unsafe_code, reason = "zeroed memory, which no safe function makes of atomics")]
-pub(crate) fn zeroes(count: usize) -> Box<[AtomicU64]> {
-    const { assert!(align_of::<AtomicU64>() == align_of::<u64>(), "the box below would be freed with another layout") };
-    let words = Box::into_raw(vec![0_u64; count].into_boxed_slice());
-    // SAFETY: an AtomicU64 has the size and the bit validity of a u64, by its documentation, and its alignment, as asserted; the box is the only pointer.
-    unsafe { Box::from_raw(words as *mut [AtomicU64]) }
-}
-
-#[cfg(loom)]
-pub(crate) fn zeroes(count: usize) -> Box<[AtomicU64]> {
-    (0..count).map(|_| AtomicU64::new(0)).collect()
-}
-
 /// Lets another thread run; a model's only way to wait.
 #[cfg(not(loom))]
 pub(crate) fn yield_thread() {

@@ -14,7 +14,9 @@
 //! least `n` (stored before the writer's fence), and it drops every event up to `n - capacity`: the torn one. Without the writer's fence the words of event `n` may become visible
 //! before `written = n` does. If the copy has none of them, it is whole: the first look (Acquire) pairs with the Release after the words. `tests/loom_recorder.rs` holds the model and its canaries.
 
-use crate::sync::{self, AtomicU64, Ordering, fence};
+use std::sync::OnceLock;
+
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// Words in an event.
 pub const WORDS: usize = 3;
@@ -23,8 +25,16 @@ pub const WORDS: usize = 3;
 #[derive(Debug)]
 pub struct Ring {
     written: AtomicU64,
-    words: Box<[AtomicU64]>,
+    capacity: u64,
+    /// Each is made as the first event comes to it, so that a thread that does little has a small ring.
+    chunks: Box<[OnceLock<Chunk>]>,
 }
+
+/// The words of [`CHUNK`] events, or of all if the ring is smaller.
+type Chunk = Box<[AtomicU64]>;
+
+/// 24 KiB.
+const CHUNK: u64 = 1024;
 
 /// What a reader got.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,19 +48,22 @@ pub struct Read {
 }
 
 impl Ring {
-    /// An empty ring for `capacity` events, a power of two. Its memory is used as it is written.
+    /// An empty ring for `capacity` events, a power of two. Its memory is made as it is written.
     pub fn new(capacity: usize) -> Self {
         assert!(capacity.is_power_of_two(), "the capacity of a ring is {capacity}; expected a power of two");
-        Self { written: AtomicU64::new(0), words: sync::zeroes(capacity * WORDS) }
+        let capacity = capacity as u64;
+        Self { written: AtomicU64::new(0), capacity, chunks: (0..capacity.div_ceil(CHUNK)).map(|_| OnceLock::new()).collect() }
     }
 
-    fn capacity(&self) -> u64 {
-        (self.words.len() / WORDS) as u64
+    fn new_chunk(&self) -> Chunk {
+        (0..self.capacity.min(CHUNK) as usize * WORDS).map(|_| AtomicU64::new(0)).collect()
     }
 
-    fn slot(&self, n: u64) -> &[AtomicU64] {
-        let slot = (n & (self.capacity() - 1)) as usize;
-        &self.words[slot * WORDS..][..WORDS]
+    /// In which chunk event `n` lies, and where.
+    #[inline]
+    fn place(&self, n: u64) -> (&OnceLock<Chunk>, usize) {
+        let slot = n & (self.capacity - 1);
+        (&self.chunks[(slot / CHUNK) as usize], (slot % CHUNK) as usize * WORDS)
     }
 
     /// Appends an event. Only the ring's own thread may call it: two writers would make events of both their words.
@@ -59,7 +72,9 @@ impl Ring {
         let n = self.written.load(Ordering::Relaxed);
         // Release: whoever reads one of the words below comes to see `written = n`; pairs with the fence in `read`. See the module's text.
         fence(Ordering::Release);
-        for (word, value) in self.slot(n).iter().zip(event) {
+        let (chunk, first) = self.place(n);
+        let chunk = chunk.get_or_init(|| self.new_chunk());
+        for (word, value) in chunk[first..][..WORDS].iter().zip(event) {
             word.store(value, Ordering::Relaxed);
         }
         // Release: publishes the words; pairs with the Acquire in `read`.
@@ -76,14 +91,18 @@ impl Ring {
     pub fn read(&self, from: u64) -> Read {
         // Acquire: pairs with the Release at the end of `write`.
         let end = self.written.load(Ordering::Acquire);
-        let begin = from.max(end.saturating_sub(self.capacity())).min(end);
-        let copy = |n| std::array::from_fn(|word| self.slot(n)[word].load(Ordering::Relaxed));
+        let begin = from.max(end.saturating_sub(self.capacity)).min(end);
+        let copy = |n| {
+            let (chunk, first) = self.place(n);
+            let chunk = chunk.get().expect("the chunk of an event that was written");
+            std::array::from_fn(|word| chunk[first + word].load(Ordering::Relaxed))
+        };
         let mut events: Vec<[u64; WORDS]> = (begin..end).map(copy).collect();
         // Acquire: pairs with the Release fence in `write`.
         fence(Ordering::Acquire);
         let now = self.written.load(Ordering::Relaxed);
         // Event `now` may be half written, over the event of this number.
-        let torn_below = (now + 1).saturating_sub(self.capacity());
+        let torn_below = (now + 1).saturating_sub(self.capacity);
         let torn = torn_below.clamp(begin, end) - begin;
         events.drain(..torn as usize);
         Read { events, lost: (begin + torn).saturating_sub(from), next: end.max(from) }

@@ -11,7 +11,7 @@ use crate::kernel::KernelThread;
 use crate::pool::Pool;
 use crate::record::NO_PROCESSOR;
 
-/// Events that a thread's ring holds: 768 KiB, of which a thread that does little uses little.
+/// Events that a thread's ring holds: 768 KiB once it is full, 24 KiB at first.
 const CAPACITY: usize = 1 << 15;
 /// Rings of threads that have ended are kept for the next reader, so many at most.
 const KEPT_OF_ENDED: usize = 64;
