@@ -14,6 +14,8 @@ npm install --silent --no-audit --no-fund --prefix "$PLAYWRIGHT" playwright-core
 out=$(mktemp)
 "$target/debug/examples/dashboard" 127.0.0.1:0 > "$out" &
 example=$!
+# Killed by the test at its end; the shell need not say so.
+disown "$example"
 trap 'kill $example 2>/dev/null || true; rm -f "$out"' EXIT
 for _ in $(seq 100); do grep -q 'http://' "$out" && break; sleep 0.1; done
 EXAMPLE_PID=$example CHROMIUM=$CHROMIUM PLAYWRIGHT=$PLAYWRIGHT \
