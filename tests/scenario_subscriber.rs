@@ -87,10 +87,7 @@ fn make_events(runtime: &Runtime) {
                 match n % 3 {
                     0 => handover::blocking(|| thread::sleep(Duration::from_millis(12))).await,
                     1 => thread::sleep(Duration::from_millis(25)),
-                    _ => {
-                        handover::yield_now().await;
-                        handover::time::sleep(Duration::from_millis(1)).await;
-                    }
+                    _ => handover::yield_now().await,
                 }
             })
         })
