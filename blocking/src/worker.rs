@@ -204,23 +204,23 @@ impl Worker {
         }
     }
 
-    /// Tells that it took a processor over, if it did. The subscriber is user code: the processor is lent meanwhile, and may be lost.
-    #[inline]
-    pub fn announce(&self, lease: Lease) -> Option<Lease> {
-        match self.took_over.take() {
-            Some(delay) if tracing::enabled!(target: "handover", tracing::Level::DEBUG) => self.tell_of_hand_off(lease, delay),
-            _ => Some(lease),
-        }
+    /// Tells that it took `processor` over. To be called [on loan](Self::lend_during): a subscriber is user code.
+    #[cold]
+    pub fn tell_of_hand_off(&self, processor: usize, delay: Duration) {
+        events::handoff(processor, self.thread.tid(), delay);
     }
 
-    #[cold]
-    fn tell_of_hand_off(&self, lease: Lease, delay: Duration) -> Option<Lease> {
-        let processor = lease.processor();
-        self.lend_during(lease, || events::handoff(processor, self.thread.tid(), delay))
+    /// After it took a processor that had been given up for waiting tasks: how long that had no holder, if somebody listens.
+    #[inline]
+    pub fn news(&self) -> Option<Duration> {
+        self.took_over.take().filter(|_| tracing::enabled!(target: "handover", tracing::Level::DEBUG))
     }
 
     /// Runs user code that is no task's poll (a subscriber, a waker that tells one) on loan; afterwards the processor is back, or lost. `act` must not unwind.
+    /// The thread does not count as a searcher meanwhile.
     pub fn lend_during(&self, lease: Lease, act: impl FnOnce()) -> Option<Lease> {
+        self.kicked.set(false);
+        self.stepped_aside.set(false);
         self.words().lend();
         self.hold.set(Hold::Lent(lease.index()));
         act();

@@ -34,7 +34,7 @@ pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
     worker.arrived();
     let mut lease = worker.acquire();
     loop {
-        let unused = lease.take().and_then(|lease| worker.announce(lease)).and_then(|lease| thread.work(lease));
+        let unused = lease.take().and_then(|lease| thread.announce(lease)).and_then(|lease| thread.work(lease));
         if worker.is_dismissed() || shared.pool().is_closing() {
             if let Some(lease) = unused {
                 worker.release(lease);
@@ -59,16 +59,29 @@ struct Thread<'a> {
 }
 
 impl Thread<'_> {
+    /// Tells that it took a processor over, if it did and somebody listens.
+    #[inline]
+    fn announce(&mut self, lease: Lease) -> Option<Lease> {
+        match self.worker.news() {
+            Some(delay) => self.on_loan(lease, |worker, processor| worker.tell_of_hand_off(processor, delay)),
+            None => Some(lease),
+        }
+    }
+
+    /// Runs what may reach a subscriber, which is user code: it may take its time and lose the processor. Nobody may believe meanwhile that this thread searches: the wake-ups of others would be left to it.
+    #[cold]
+    fn on_loan(&mut self, lease: Lease, act: impl FnOnce(&Worker, usize)) -> Option<Lease> {
+        if std::mem::take(&mut self.searching) {
+            self.shared.pool().search_succeeded(&**self.shared);
+        }
+        let (worker, processor) = (self.worker, lease.processor());
+        worker.lend_during(lease, || act(worker, processor))
+    }
+
     /// Runs tasks until there are none, or until the processor was taken while one ran.
     fn work(&mut self, mut lease: Lease) -> Option<Lease> {
         loop {
-            let Some((kept, task)) = self.find(lease) else {
-                // A subscriber held the thread up for so long that the processor was taken.
-                if std::mem::take(&mut self.searching) {
-                    self.shared.pool().search_failed();
-                }
-                return None;
-            };
+            let (kept, task) = self.find(lease)?;
             lease = kept;
             let Some(task) = task else {
                 self.shared.processors.own(&mut lease).outlook.pause(Instant::now());
@@ -212,7 +225,10 @@ impl Thread<'_> {
         }
         if self.shared.traces_tasks() {
             // Their wakers tell subscribers, which are user code: on loan, and so without the order that a batch has, for another thread may go on with the processor.
-            return self.worker.lend_during(lease, || Shared::wake_all(&mut self.wakers));
+            let mut wakers = std::mem::take(&mut self.wakers);
+            let lease = self.on_loan(lease, |_, _| Shared::wake_all(&mut wakers));
+            self.wakers = wakers;
+            return lease;
         }
         let processors = &self.shared.processors;
         processors.own(&mut lease).delivering = self.wakers.len() > 1;
