@@ -113,6 +113,7 @@ fn a_subscriber_that_blocks_and_spawns_is_borne() {
     for (processors, traced) in [(1, false), (2, false), (1, true), (2, true)] {
         let (events, tasks) = (EVENTS.load(Ordering::Relaxed), TASKS.load(Ordering::Relaxed));
         PATIENCE.store(if traced { 300 } else { i64::MAX }, Ordering::Relaxed);
+        // Threads that stay: the end of an idle one would heal a wake-up that was lost.
         let runtime =
             Builder::new().processors(processors).thread_keep_alive(Duration::from_secs(3600)).trace_tasks(traced).build().unwrap();
         let _watchdog = Watchdog::start(Duration::from_secs(30), "a meddling subscriber", Some(runtime.metrics()));
