@@ -80,7 +80,14 @@ fn run(args: Args) -> Result<(), Failure> {
     if let Some(processors) = args.processors {
         builder = builder.processors(processors.get());
     }
+    if let Some(directory) = &args.trace {
+        builder = builder.trace_on_signal(directory);
+    }
+    if args.log {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).init();
+    }
     let runtime = builder.build().map_err(Failure::Runtime)?;
+    let _dumps = runtime.handle().dump_on_signal(libc::SIGUSR1).map_err(Failure::Signals)?;
     let _dashboard = args.dashboard.clone().map(|addr| dashboard(&runtime, addr)).transpose()?;
     let ended = runtime.block_on(start(args));
     // Not a drop, which waits for calls: the requests have had their time, and one task waits for a second Ctrl-C.

@@ -16,9 +16,11 @@ Options:
       --dir <DIRECTORY>   What GET /files/... serves [default: nothing]
       --processors <N>    How many tasks run at once, 1 to 4096 [default: the CPUs available]
       --dashboard <ADDR>  Where to show the runtime live; loopback only [default: nowhere]
+      --trace <DIRECTORY> Records all the time; SIGUSR2 writes the last seconds there, for ui.perfetto.dev
+      --log               Writes what the runtime tells to stderr
   -h, --help              Print this help
 
-Ctrl-C ends it: requests in flight get 5 s to finish. A second Ctrl-C ends it at once.
+SIGUSR1 writes what every task is doing to stderr. Ctrl-C ends it: requests in flight get 5 s to finish. A second Ctrl-C ends it at once.
 
 Routes:
   GET    /                  a page: the notes, a form, live counters of the runtime
@@ -43,6 +45,8 @@ pub(crate) struct Args {
     pub(crate) dir: Option<PathBuf>,
     pub(crate) processors: Option<NonZeroUsize>,
     pub(crate) dashboard: Option<String>,
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) log: bool,
 }
 
 /// What to do.
@@ -55,7 +59,15 @@ pub(crate) enum Command {
 /// Reads the arguments, without the program's name. An error is one line for the user.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
-    let mut args = Args { addr: "127.0.0.1:8080".into(), db: "notes.db".into(), dir: None, processors: None, dashboard: None };
+    let mut args = Args {
+        addr: "127.0.0.1:8080".into(),
+        db: "notes.db".into(),
+        dir: None,
+        processors: None,
+        dashboard: None,
+        trace: None,
+        log: false,
+    };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("addr") => args.addr = addr("--addr", parser.value()?.string()?)?,
@@ -63,6 +75,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             Long("dir") => args.dir = Some(path("--dir", "directory", parser.value()?)?),
             Long("processors") => args.processors = Some(processors(&parser.value()?.string()?)?),
             Long("dashboard") => args.dashboard = Some(addr("--dashboard", parser.value()?.string()?)?),
+            Long("trace") => args.trace = Some(path("--trace", "directory", parser.value()?)?),
+            Long("log") => args.log = true,
             Short('h') | Long("help") => return Ok(Command::Help),
             other => return Err(other.unexpected()),
         }
@@ -101,8 +115,10 @@ mod tests {
             dir: Some("files".into()),
             processors: NonZeroUsize::new(3),
             dashboard: Some("[::1]:1".into()),
+            trace: Some("traces".into()),
+            log: true,
         };
-        let line = "--addr [::1]:0 --db=a.db --dir files --processors=3 --dashboard=[::1]:1";
+        let line = "--addr [::1]:0 --db=a.db --dir files --processors=3 --dashboard=[::1]:1 --trace traces --log";
         assert_eq!(parsed(line), Ok(Command::Serve(expected)));
         assert_eq!(parsed("--db x --help"), Ok(Command::Help));
     }
