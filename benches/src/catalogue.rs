@@ -68,7 +68,7 @@ pub(crate) const ALL: &[Workload] = &[
     workload("queues_thief", "run queues: the same beside one thief", QUEUES, Way::Alone),
 ];
 
-const CALLS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, GoRaw, Std];
+const CALLS: &[RuntimeName] = &[Handover, HandoverBip, HandoverRecorded, HandoverScraped, Tokio, TokioBip, Smol, Go, GoRaw, Std];
 const PREADS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, TokioInline, Smol, Go, Std];
 const READS: &[RuntimeName] = &[Handover, Tokio, TokioBip, TokioInline, TokioFs, Smol, Go, Std];
 const TREES_AND_COPIES: &[RuntimeName] = &[Handover, TokioFs, Smol, Std];
@@ -76,7 +76,7 @@ const HANDOFFS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol,
 const STORMS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const UNDECLARED: &[RuntimeName] = &[Handover, TokioInline, SmolInline, GoRaw, Std];
 const PROCESSES: &[RuntimeName] = &[Handover, Tokio, Smol, Std];
-const TASKS: &[RuntimeName] = &[Handover, Tokio, TokioCt, Smol, Go];
+const TASKS: &[RuntimeName] = &[Handover, HandoverRecorded, HandoverScraped, Tokio, TokioCt, Smol, Go];
 const SERVERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go, Epoll];
 const MIXED: &[RuntimeName] = &[Handover, Tokio, Smol, Go];
 const TIMERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go];

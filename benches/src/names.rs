@@ -24,6 +24,8 @@ macro_rules! runtime_names {
 runtime_names! {
     Handover = "handover",
     HandoverBip = "handover-bip",
+    HandoverRecorded = "handover-recorded",
+    HandoverScraped = "handover-scraped",
     Tokio = "tokio",
     TokioCt = "tokio-ct",
     TokioBip = "tokio-bip",

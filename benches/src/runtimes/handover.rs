@@ -8,6 +8,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,9 +20,12 @@ use handover::runtime::{Builder, Handle};
 
 use super::{Copies, Files, Net, Processes, Runtime, Trees};
 
-/// Builds a variant of handover by how it makes a blocking call.
+/// Builds a variant of handover by how it makes a blocking call, and by how it is watched.
 macro_rules! variant {
     ($(#[$doc:meta])* $name:ident, |$call:ident| $blocking:expr) => {
+        variant!($(#[$doc])* $name, |$call| $blocking, |builder| builder, |_handle| ());
+    };
+    ($(#[$doc:meta])* $name:ident, |$call:ident| $blocking:expr, |$builder:ident| $built:expr, |$handle:ident| $watch:expr) => {
         $(#[$doc])*
         pub(crate) struct $name;
 
@@ -31,7 +36,11 @@ macro_rules! variant {
             where
                 F: Future<Output: Send + 'static> + Send + 'static,
             {
-                Ok(Builder::new().processors(processors).build()?.block_on(root))
+                let $builder = Builder::new().processors(processors);
+                let runtime = $built.build()?;
+                let $handle = runtime.handle();
+                let _watch = $watch;
+                Ok(runtime.block_on(root))
             }
 
             fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Send + 'static
@@ -87,6 +96,42 @@ variant!(
     /// Blocking calls inline, by `block_in_place`.
     HandoverBip, |call| async { handover::block_in_place(call) }
 );
+
+variant!(
+    /// Its flight recorder on.
+    HandoverRecorded, |call| handover::blocking(call), |builder| builder.flight_recorder(true), |_handle| ()
+);
+variant!(
+    /// Its metrics read ten times a second: a hundred times as often as Prometheus does.
+    HandoverScraped, |call| handover::blocking(call), |builder| builder, |handle| Scraper::start(handle)
+);
+
+/// A thread that reads the metrics, until it is dropped.
+struct Scraper {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Scraper {
+    fn start(handle: &Handle) -> Self {
+        let metrics = handle.metrics();
+        let (stop, stopped) = mpsc::channel();
+        let scrape = move || {
+            while stopped.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+                black_box(metrics.prometheus());
+            }
+        };
+        Self { stop: Some(stop), thread: Some(thread::spawn(scrape)) }
+    }
+}
+
+impl Drop for Scraper {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(thread::JoinHandle::join);
+        assert!(matches!(ended, Some(Ok(()))), "the scraper has panicked");
+    }
+}
 
 impl Files for Handover {
     type File = File;
