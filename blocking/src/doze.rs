@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::bell::{self, Ringer};
+use crate::bell::{self, Appointed, Ringer};
 use crate::parker::Parker;
 use crate::timerfd::TimerFd;
 use crate::wakefulness::{Depth, Kick, Wakefulness};
@@ -23,6 +23,7 @@ pub(crate) struct Doze {
     parker: Parker,
     /// None where the kernel has no timerfd for us: whoever takes a processor wakes the monitor then.
     bell: Option<TimerFd>,
+    appointed: Appointed,
     /// Appointments since it sleeps without limit.
     appointments: AtomicU32,
     /// When the last [`FEW`] began, in nanoseconds since `born`.
@@ -51,6 +52,7 @@ impl Doze {
             state: Wakefulness::new(),
             parker: Parker::default(),
             bell,
+            appointed: Appointed::new(),
             appointments: AtomicU32::new(0),
             few_since: AtomicU64::new(0),
             born: Instant::now(),
@@ -76,6 +78,7 @@ impl Doze {
             self.appointments.store(0, Ordering::Relaxed);
             self.few_since.store(self.now(), Ordering::Relaxed);
             // Before the state says so: what is set from then on counts.
+            self.appointed.forget();
             bell.turn_off();
         }
         self.state.settle_down(depth);
@@ -130,10 +133,13 @@ impl Doze {
         self.state.is_deep()
     }
 
-    /// The caller has taken the first processor, and the monitor sleeps without limit: it shall wake in a while. False if it had better be kicked.
+    /// The caller has taken a processor and fenced, and the monitor sleeps without limit: it shall wake in a while. False if it had better be kicked.
     #[cold]
     pub(crate) fn appoint(&self) -> bool {
         let Some(bell) = &self.bell else { return false };
+        if !self.appointed.claim() {
+            return true;
+        }
         let count = self.appointments.fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_multiple_of(FEW) {
             let now = self.now();
@@ -150,7 +156,7 @@ impl Doze {
     #[cold]
     pub(crate) fn call_off(&self, is_nothing_to_do: impl Fn() -> bool) {
         if let Some(bell) = &self.bell {
-            bell::call_off(bell, &self.state, is_nothing_to_do);
+            bell::call_off(bell, &self.appointed, &self.state, is_nothing_to_do);
         }
     }
 

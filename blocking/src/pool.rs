@@ -366,12 +366,11 @@ impl Pool {
         }
     }
 
-    /// After a processor has left the idle set: a monitor that sleeps without limit must watch it, unless it is back soon. If another one is out, the bell is set already, and to set it anew would put
-    /// that one's watch off: by the fences of the two, a release that this does not see yet sees the take, and leaves the bell on. Asked after every take: whether the set was
-    /// full cannot be asked before it, because another processor may come back in between, and the monitor fall asleep.
+    /// After a processor has left the idle set: a monitor that sleeps without limit must watch it, unless it is back soon. If the bell is set already for another one, to set it anew would put
+    /// that one's watch off. Asked after every take: whether the set was full cannot be asked before it, because another processor may come back in between, and the monitor fall asleep.
     #[inline]
     pub(crate) fn rouse(&self, scheduler: &dyn Scheduler) {
-        if self.doze.is_deep_after_take() && self.idle.len() + 1 == self.processors() && !self.doze.appoint() {
+        if self.doze.is_deep_after_take() && !self.doze.appoint() {
             self.kick(scheduler);
         }
     }

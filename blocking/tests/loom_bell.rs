@@ -4,7 +4,7 @@
 
 #![cfg(loom)]
 
-use handover_blocking::bell::{self, Ringer};
+use handover_blocking::bell::{self, Appointed, Ringer};
 use handover_blocking::idle_set::IdleSet;
 use handover_blocking::lease::Lease;
 use handover_blocking::wakefulness::{Depth, Kick, Wakefulness};
@@ -59,10 +59,15 @@ enum Fault {
     AppointedAnew,
     /// Who takes a processor looks before it for others that are out.
     LookedBeforeTheTake,
+    /// Who takes a processor leaves the bell to others if one of theirs is out.
+    LeftToOthers,
+    /// The flag stays up when the bell is turned off.
+    FlagStaysUp,
 }
 
 struct Model {
     bell: Bell,
+    appointed: Appointed,
     word: Wakefulness,
     idle: IdleSet,
     fault: Fault,
@@ -71,8 +76,8 @@ struct Model {
 impl Model {
     /// Two processors, all idle, and a monitor that sleeps without limit.
     fn asleep(fault: Fault) -> Arc<Self> {
-        let model =
-            Self { bell: Bell(Mutex::new(Says::Nothing), AtomicUsize::new(0)), word: Wakefulness::new(), idle: IdleSet::new(2), fault };
+        let bell = Bell(Mutex::new(Says::Nothing), AtomicUsize::new(0));
+        let model = Self { bell, appointed: Appointed::new(), word: Wakefulness::new(), idle: IdleSet::new(2), fault };
         model.idle.fill();
         model.word.settle_down(Depth::Deep);
         Arc::new(model)
@@ -88,14 +93,22 @@ impl Model {
 
     fn call_off(&self) {
         match self.fault {
-            Fault::CalledOffBlindly => bell::call_off(&self.bell, &self.word, || true),
+            Fault::CalledOffBlindly => bell::call_off(&self.bell, &self.appointed, &self.word, || true),
+            Fault::FlagStaysUp => {
+                self.bell.turn_off();
+                if self.word.is_kicked() {
+                    self.bell.ring();
+                } else if !self.idle.is_full() {
+                    self.appoint();
+                }
+            }
             Fault::CalledOffOverKick => {
                 self.bell.turn_off();
                 if !self.idle.is_full() {
                     self.appoint();
                 }
             }
-            _ => bell::call_off(&self.bell, &self.word, || self.idle.is_full()),
+            _ => bell::call_off(&self.bell, &self.appointed, &self.word, || self.idle.is_full()),
         }
     }
 
@@ -107,7 +120,8 @@ impl Model {
             let is_first = match self.fault {
                 Fault::AppointedAnew => true,
                 Fault::LookedBeforeTheTake => was_first,
-                _ => self.idle.len() == 1,
+                Fault::LeftToOthers => self.idle.len() == 1,
+                _ => self.appointed.claim(),
             };
             if is_first {
                 self.appoint();
@@ -251,6 +265,7 @@ fn sleep_against_take(fault: Fault) {
             move || drop(model.take(0))
         });
         assert!(!model.word.wake_up(), "nobody kicks");
+        model.appointed.forget();
         if fault != Fault::TurnedOffLate {
             model.bell.turn_off();
         }
@@ -273,6 +288,57 @@ fn going_to_sleep_races_take() {
 #[should_panic(expected = "nobody watches")]
 fn canary_turned_off_late() {
     sleep_against_take(Fault::TurnedOffLate);
+}
+
+/// Given a monitor that sleeps; when two processors are taken at once, and given back or not; then the bell will ring for those that are held.
+fn two_takes(fault: Fault) {
+    loom::model(move || {
+        let model = Model::asleep(fault);
+        let other = thread::spawn({
+            let model = Arc::clone(&model);
+            move || drop(model.take(0))
+        });
+        drop(model.take(1));
+        other.join().expect("the other");
+        assert_eq!(model.bell.says(), Says::Later, "nobody watches the held processors");
+    });
+}
+
+#[test]
+fn two_takes_race() {
+    two_takes(Fault::None);
+}
+
+#[test]
+#[should_panic(expected = "nobody watches")]
+fn canary_left_to_others() {
+    two_takes(Fault::LeftToOthers);
+}
+
+/// Given a bell that was turned off; when a processor is taken; then it is set again.
+#[test]
+#[should_panic(expected = "nobody watches")]
+fn canary_flag_stays_up() {
+    release_then_take(Fault::FlagStaysUp);
+}
+
+#[test]
+fn a_take_after_a_release_is_watched() {
+    release_then_take(Fault::None);
+}
+
+fn release_then_take(fault: Fault) {
+    loom::model(move || {
+        let model = Model::asleep(fault);
+        let held = model.take(1);
+        model.release(held);
+        let taker = thread::spawn({
+            let model = Arc::clone(&model);
+            move || drop(model.take(0))
+        });
+        taker.join().expect("the taker");
+        assert_ne!(model.bell.says(), Says::Nothing, "nobody watches a held processor");
+    });
 }
 
 /// Given a monitor that sleeps and two processors that are held; when both are released at once; then the bell is off.
