@@ -34,6 +34,7 @@ mod processor_track;
 mod profile;
 mod protobuf;
 mod record;
+mod slices;
 mod thread_track;
 mod timeline;
 

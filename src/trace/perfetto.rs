@@ -101,7 +101,9 @@ struct File {
 
 impl File {
     fn new(timeline: &Timeline) -> Self {
-        let marks = || timeline.threads.iter().flat_map(|thread| &thread.marks).chain(timeline.processors.iter().flat_map(|p| &p.marks));
+        let marks = || {
+            timeline.threads.iter().flat_map(|thread| &thread.slices.marks).chain(timeline.processors.iter().flat_map(|p| &p.slices.marks))
+        };
         let begun: HashSet<u64> = marks().filter_map(|mark| mark.from).collect();
         let flows = marks().filter_map(|mark| mark.to).filter(|flow| begun.contains(flow)).collect();
         Self { trace: Message::new(), process: u64::from(std::process::id()), flows, names: HashMap::new() }
@@ -188,8 +190,8 @@ impl File {
 
     /// All marks by time; on one track in their order, at one moment threads before processors: there the arrows begin.
     fn events(&mut self, timeline: &Timeline) {
-        let threads = timeline.threads.iter().enumerate().map(|(at, thread)| (self.thread_track(at), &thread.marks));
-        let processors = timeline.processors.iter().enumerate().map(|(at, processor)| (self.processor_track(at), &processor.marks));
+        let threads = timeline.threads.iter().enumerate().map(|(at, thread)| (self.thread_track(at), &thread.slices.marks));
+        let processors = timeline.processors.iter().enumerate().map(|(at, processor)| (self.processor_track(at), &processor.slices.marks));
         let mut marks: Vec<(u64, &Mark)> =
             threads.chain(processors).flat_map(|(track, marks)| marks.iter().map(move |mark| (track, mark))).collect();
         marks.sort_by_key(|(_, mark)| mark.at);

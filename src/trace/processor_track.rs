@@ -8,11 +8,12 @@
 
 use std::panic::Location;
 
+use super::slices::Slices;
 use super::timeline::{Mark, Name, What};
 
 /// A slice that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Open {
+pub(super) enum Open {
     Held,
     Poll,
     Call,
@@ -23,86 +24,65 @@ enum Open {
 /// One processor's marks.
 #[derive(Debug, Default)]
 pub(super) struct ProcessorTrack {
-    pub(super) marks: Vec<Mark>,
-    open: Vec<Open>,
+    pub(super) slices: Slices<Open>,
     holder: Option<i32>,
 }
 
 impl ProcessorTrack {
-    fn begin(&mut self, now: u64, open: Open, name: Name) {
-        self.open.push(open);
-        self.marks.push(Mark::new(now, What::Begin(name)));
-    }
-
-    fn end(&mut self, now: u64) {
-        if self.open.pop().is_some() {
-            self.marks.push(Mark::new(now, What::End));
-        }
-    }
-
     /// Nobody holds it.
     pub(super) fn close(&mut self, now: u64) {
-        while !self.open.is_empty() {
-            self.end(now);
-        }
+        self.slices.close(now);
         self.holder = None;
     }
 
-    fn end_innermost(&mut self, now: u64, kind: Open) {
-        if let Some(depth) = self.open.iter().rposition(|open| *open == kind) {
-            while self.open.len() > depth {
-                self.end(now);
-            }
-        }
+    fn held_by(&mut self, now: u64, thread: i32) {
+        self.close(now);
+        self.slices.begin(Open::Held, Mark::new(now, What::Begin(Name::Thread(thread))));
+        self.holder = Some(thread);
     }
 
     /// A thread takes it. If it `waited` for one since a hand-off, the arrow of that goes on to the thread.
     pub(super) fn acquired(&mut self, now: u64, thread: i32, waited: bool) -> Option<u64> {
-        let handed_off = match self.open.last() {
-            Some(&Open::Waits(mark, flow)) if waited => {
-                self.marks[mark].what = What::Begin(Name::Text("waits for a thread"));
+        let handed_off = match self.slices.innermost() {
+            Some(Open::Waits(mark, flow)) if waited => {
+                self.slices.marks[mark].what = What::Begin(Name::Text("waits for a thread"));
                 Some(flow)
             }
             _ => None,
         };
-        self.close(now);
-        self.begin(now, Open::Held, Name::Thread(thread));
-        self.holder = Some(thread);
+        self.held_by(now, thread);
         handed_off
     }
 
     pub(super) fn poll_begins(&mut self, now: u64, thread: i32, task: u64, spawned_at: Option<&'static Location<'static>>) {
         if self.holder != Some(thread) {
             // It took it before the recording began.
-            self.close(now);
-            self.begin(now, Open::Held, Name::Thread(thread));
-            self.holder = Some(thread);
+            self.held_by(now, thread);
         }
-        self.end_innermost(now, Open::Poll);
-        self.open.push(Open::Poll);
-        self.marks.push(Mark::new(now, What::Begin(Name::Poll(spawned_at))).task(task));
+        self.poll_ends(now);
+        self.slices.begin(Open::Poll, Mark::new(now, What::Begin(Name::Poll(spawned_at))).task(task));
     }
 
     pub(super) fn poll_ends(&mut self, now: u64) {
-        self.end_innermost(now, Open::Poll);
+        self.slices.end_innermost(now, |open| open == Open::Poll);
     }
 
     pub(super) fn call_begins(&mut self, now: u64, site: Option<&'static Location<'static>>) {
-        if self.open.contains(&Open::Poll) {
-            self.begin(now, Open::Call, Name::Call(site));
+        if self.slices.open().contains(&Open::Poll) {
+            self.slices.begin(Open::Call, Mark::new(now, What::Begin(Name::Call(site))));
         }
     }
 
     pub(super) fn call_ends(&mut self, now: u64) {
-        self.end_innermost(now, Open::Call);
+        self.slices.end_innermost(now, |open| open == Open::Call);
     }
 
     /// Its holder is in user code, and others shall have it.
     pub(super) fn handed_off(&mut self, now: u64, flow: u64, reason: &'static str) {
         self.close(now);
-        self.open.push(Open::Waits(self.marks.len(), flow));
         // Until it is known that a task waits.
         let name = Name::Text("idle after a hand-off");
-        self.marks.push(Mark::new(now, What::Begin(name)).from(Some(flow)).reason(reason));
+        let waits = Open::Waits(self.slices.marks.len(), flow);
+        self.slices.begin(waits, Mark::new(now, What::Begin(name)).from(Some(flow)).reason(reason));
     }
 }

@@ -10,11 +10,12 @@ use std::panic::Location;
 
 use handover_blocking::recorder::Track;
 
+use super::slices::Slices;
 use super::timeline::{Mark, Name, What};
 
 /// A slice that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Open {
+pub(super) enum Open {
     Wait,
     Poll,
     /// With the number of its first mark, for a slice that turns out to begin with it.
@@ -32,60 +33,38 @@ type Task = (u64, Option<&'static Location<'static>>);
 pub(super) struct ThreadTrack {
     pub(super) thread: i32,
     pub(super) name: String,
-    pub(super) marks: Vec<Mark>,
+    pub(super) slices: Slices<Open>,
     /// The processor that it holds, as far as is known.
     pub(super) processor: Option<usize>,
     /// What it polls.
     pub(super) poll: Option<Task>,
-    open: Vec<Open>,
 }
 
 impl ThreadTrack {
     pub(super) fn new(track: &Track, begin: u64) -> Self {
         let lost = (track.lost > 0).then(|| Mark::new(begin, What::Instant(Name::Lost(track.lost))));
-        let marks = lost.into_iter().collect();
-        Self { thread: track.thread, name: track.name.clone(), marks, processor: None, poll: None, open: Vec::new() }
+        let mut slices = Slices::default();
+        slices.marks.extend(lost);
+        Self { thread: track.thread, name: track.name.clone(), slices, processor: None, poll: None }
     }
 
     pub(super) fn instant(&mut self, mark: Mark) {
-        self.marks.push(mark);
-    }
-
-    fn begin(&mut self, open: Open, mark: Mark) {
-        self.open.push(open);
-        self.marks.push(mark);
-    }
-
-    fn end(&mut self, now: u64) {
-        if self.open.pop().is_some() {
-            self.marks.push(Mark::new(now, What::End));
-        }
+        self.slices.marks.push(mark);
     }
 
     /// Ends whatever has begun.
     pub(super) fn close(&mut self, now: u64) {
-        while !self.open.is_empty() {
-            self.end(now);
-        }
+        self.slices.close(now);
         self.poll = None;
-    }
-
-    /// Ends the innermost slice of this kind, and those within it.
-    fn end_innermost(&mut self, now: u64, is_it: impl Fn(Open) -> bool) {
-        if let Some(depth) = self.open.iter().rposition(|open| is_it(*open)) {
-            while self.open.len() > depth {
-                self.end(now);
-            }
-        }
     }
 
     pub(super) fn wait_begins(&mut self, now: u64, name: &'static str) {
         self.close(now);
-        self.begin(Open::Wait, Mark::new(now, What::Begin(Name::Text(name))));
+        self.slices.begin(Open::Wait, Mark::new(now, What::Begin(Name::Text(name))));
     }
 
     pub(super) fn wait_ends(&mut self, now: u64) {
-        self.end_innermost(now, |open| open == Open::Wait);
+        self.slices.end_innermost(now, |open| open == Open::Wait);
     }
 
     pub(super) fn poll_begins(
@@ -100,7 +79,7 @@ impl ThreadTrack {
         self.close(now);
         self.poll = Some((task, spawned_at));
         self.processor = processor;
-        self.begin(Open::Poll, Mark::new(now, What::Begin(Name::Poll(spawned_at))).to(woken).task(task));
+        self.slices.begin(Open::Poll, Mark::new(now, What::Begin(Name::Poll(spawned_at))).to(woken).task(task));
     }
 
     pub(super) fn poll_ends(&mut self, now: u64) {
@@ -108,25 +87,26 @@ impl ThreadTrack {
     }
 
     pub(super) fn call_begins(&mut self, now: u64, task: u64, site: Option<&'static Location<'static>>) {
-        self.begin(Open::Call(self.marks.len()), Mark::new(now, What::Begin(Name::Call(site))).task(task));
+        let call = Open::Call(self.slices.marks.len());
+        self.slices.begin(call, Mark::new(now, What::Begin(Name::Call(site))).task(task));
         if self.processor.is_none() {
-            self.begin(Open::HandedOff, Mark::new(now, What::Begin(Name::Text("handed off"))));
+            self.slices.begin(Open::HandedOff, Mark::new(now, What::Begin(Name::Text("handed off"))));
         }
     }
 
     pub(super) fn call_ends(&mut self, now: u64) {
-        self.end_innermost(now, |open| matches!(open, Open::Call(_)));
-        let goes_on_without = self.processor.is_none() && self.open.last() == Some(&Open::Poll);
+        self.slices.end_innermost(now, |open| matches!(open, Open::Call(_)));
+        let goes_on_without = self.processor.is_none() && self.slices.innermost() == Some(Open::Poll);
         if goes_on_without {
-            self.begin(Open::Without, Mark::new(now, What::Begin(Name::Text("without a processor"))));
+            self.slices.begin(Open::Without, Mark::new(now, What::Begin(Name::Text("without a processor"))));
         }
     }
 
     /// It took a processor, to which the arrow of a hand-off may lead.
     pub(super) fn acquired(&mut self, now: u64, processor: usize, flow: Option<u64>) {
         self.processor = Some(processor);
-        if matches!(self.open.last(), Some(Open::Without | Open::HandedOff)) {
-            self.end(now);
+        if matches!(self.slices.innermost(), Some(Open::Without | Open::HandedOff)) {
+            self.slices.end(now);
         }
         if flow.is_some() {
             self.instant(Mark::new(now, What::Instant(Name::Takes(processor))).to(flow));
@@ -142,16 +122,16 @@ impl ThreadTrack {
     /// The monitor took its processor.
     pub(super) fn retaken(&mut self, now: u64, flow: u64, reason: &'static str) {
         self.processor = None;
-        let (open, name) = match self.open.last() {
-            Some(&Open::Call(first)) => {
-                let began = self.marks[first].at;
-                self.marks.insert(first + 1, Mark::new(began, What::Begin(Name::Text("on its processor"))));
-                self.marks.push(Mark::new(now, What::End));
+        let (open, name) = match self.slices.innermost() {
+            Some(Open::Call(first)) => {
+                let began = self.slices.marks[first].at;
+                self.slices.marks.insert(first + 1, Mark::new(began, What::Begin(Name::Text("on its processor"))));
+                self.slices.marks.push(Mark::new(now, What::End));
                 (Open::HandedOff, "handed off")
             }
             Some(Open::Poll) => (Open::Without, "without a processor"),
             _ => return,
         };
-        self.begin(open, Mark::new(now, What::Begin(Name::Text(name))).from(Some(flow)).reason(reason));
+        self.slices.begin(open, Mark::new(now, What::Begin(Name::Text(name))).from(Some(flow)).reason(reason));
     }
 }

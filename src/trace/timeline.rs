@@ -226,8 +226,8 @@ impl Drawing {
         let (now, Some(thief)) = (self.now, event.processor) else { return };
         let (victim, count) = event.stolen();
         let flow = Some(self.new_flow());
-        self.processor(victim).marks.push(Mark::new(now, What::Instant(Name::StolenBy(count, thief))).from(flow));
-        self.processor(thief).marks.push(Mark::new(now, What::Instant(Name::Steals(count, victim))).to(flow));
+        self.processor(victim).slices.marks.push(Mark::new(now, What::Instant(Name::StolenBy(count, thief))).from(flow));
+        self.processor(thief).slices.marks.push(Mark::new(now, What::Instant(Name::Steals(count, victim))).to(flow));
     }
 
     fn draw_wake(&mut self, track: usize, event: &Event) {
@@ -316,14 +316,14 @@ mod tests {
     /// The lines from the first to the last mark of the only thread that makes a call.
     fn calling_thread(timeline: &Timeline) -> (Vec<Mark>, Vec<String>) {
         let calls = |mark: &&Mark| matches!(mark.what, What::Begin(Name::Call(_)));
-        let mut threads = timeline.threads.iter().filter(|thread| thread.marks.iter().any(|mark| calls(&mark)));
+        let mut threads = timeline.threads.iter().filter(|thread| thread.slices.marks.iter().any(|mark| calls(&mark)));
         let thread = threads.next().expect("a thread makes a call");
         assert!(threads.next().is_none());
-        (thread.marks.clone(), lines(&thread.marks))
+        (thread.slices.marks.clone(), lines(&thread.slices.marks))
     }
 
     fn lines_of_processor(timeline: &Timeline) -> Vec<String> {
-        lines(&timeline.processors[0].marks)
+        lines(&timeline.processors[0].slices.marks)
     }
 
     fn contains(lines: &[String], expected: &[&str]) -> bool {
@@ -339,10 +339,10 @@ mod tests {
         assert_eq!(handed_off.reason, Some("work_waits"));
         // The arrow goes on over the processor and ends at the thread that takes it.
         let flow = handed_off.from;
-        let processor = &timeline.processors[0].marks;
+        let processor = &timeline.processors[0].slices.marks;
         let waits = processor.iter().find(|mark| mark.from == flow).expect("the arrow goes over the processor");
         assert_eq!((waits.what, waits.at), (What::Begin(Name::Text("waits for a thread")), handed_off.at));
-        let takers: Vec<_> = timeline.threads.iter().flat_map(|thread| &thread.marks).filter(|mark| mark.to == flow).collect();
+        let takers: Vec<_> = timeline.threads.iter().flat_map(|thread| &thread.slices.marks).filter(|mark| mark.to == flow).collect();
         assert!(takers.len() == 1 && takers[0].what == What::Instant(Name::Takes(0)) && takers[0].at >= handed_off.at, "{takers:?}");
     }
 
@@ -373,7 +373,7 @@ mod tests {
                 other.await.unwrap();
             });
         });
-        let all: Vec<_> = timeline.threads.iter().flat_map(|thread| lines(&thread.marks)).collect();
+        let all: Vec<_> = timeline.threads.iter().flat_map(|thread| lines(&thread.slices.marks)).collect();
         // Within the poll; a stall may be reported in it.
         assert!(contains(&all, &["  without a processor"]), "{all:#?}");
     }
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn a_wake_up_points_to_the_poll_that_follows() {
         let timeline = drawn(|runtime| runtime.block_on(async { crate::spawn(async {}).await.unwrap() }));
-        let marks = || timeline.threads.iter().flat_map(|thread| &thread.marks);
+        let marks = || timeline.threads.iter().flat_map(|thread| &thread.slices.marks);
         let is_spawn = |mark: &&Mark| mark.what == What::Instant(Name::Text("spawns"));
         // The first is the root task, spawned by this thread.
         let spawns = marks().filter(is_spawn).max_by_key(|mark| mark.at).expect("a task spawns another");
