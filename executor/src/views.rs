@@ -38,15 +38,6 @@ pub struct TaskView {
     pub is_cancelled: bool,
 }
 
-/// All tasks.
-#[derive(Clone, Debug)]
-pub struct TaskViews {
-    /// In no order.
-    pub tasks: Vec<TaskView>,
-    /// Whether none is missing that was there all the time: so many may end meanwhile that the way to the rest is lost.
-    pub is_complete: bool,
-}
-
 /// How many tasks wait where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueViews {
@@ -70,13 +61,13 @@ impl Stage {
 }
 
 impl Shared {
-    /// All tasks that are not over. Spawns wait for a thousand of them to be looked at, at most.
-    pub fn view_tasks(&self) -> TaskViews {
+    /// All tasks that are not over, in no order. Spawns wait for a thousand of them to be looked at, at most.
+    pub fn view_tasks(&self) -> Vec<TaskView> {
         let mut tasks = Vec::with_capacity(self.registry().len());
-        let is_complete = self.registry().look_at_all(&mut |Seen { id, spawned_at, state }| {
+        self.registry().look_at_all(&mut |Seen { id, spawned_at, state }| {
             tasks.push(TaskView { id, spawned_at, stage: Stage::of(state), is_cancelled: state.is_cancelled() });
         });
-        TaskViews { tasks, is_complete }
+        tasks
     }
 
     /// How many tasks wait where.

@@ -22,7 +22,7 @@ const EVENTS: usize = 128;
 
 /// Alarms are at least so far apart. To set one and be woken by it costs 5 us in a virtual machine; with 200,000 timers a second that is more than all else. A timer is late by this at worst, and
 /// only beside others that are due within it: the first alarm after a pause is exact.
-const SPACING: Duration = Duration::from_micros(200);
+const SPACING: Duration = Duration::from_micros(220);
 
 /// Epoll, and what only the holder of the poller's role touches.
 #[derive(Debug)]

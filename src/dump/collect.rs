@@ -17,7 +17,7 @@ use crate::task::Id;
 pub(crate) fn dump(shared: &Shared, reactor: &Reactor) -> Dump {
     let (pool, queues, seen) = (shared.pool(), shared.view_queues(), shared.view_tasks());
     let threads = threads(shared, reactor);
-    let mut tasks = tasks(shared, seen.tasks, &threads);
+    let mut tasks = tasks(shared, seen, &threads);
     add_waits(&mut tasks, shared, reactor);
     let processor = |(number, queued)| Processor {
         thread: threads.iter().find(|thread| thread.processor == Some(number)).map(|thread| thread.tid),
@@ -26,7 +26,6 @@ pub(crate) fn dump(shared: &Shared, reactor: &Reactor) -> Dump {
     };
     Dump {
         tasks,
-        is_complete: seen.is_complete,
         processors: queues.own.into_iter().enumerate().map(processor).collect(),
         threads,
         max_threads: pool.max_threads(),

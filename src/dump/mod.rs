@@ -44,10 +44,8 @@ pub use thread::{Activity, Processor, Thread};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Dump {
-    /// Every task that is not over, oldest first.
+    /// Every task that is not over, oldest first: none is missing that was there all the while.
     pub tasks: Vec<Task>,
-    /// Whether none is missing that was there all the while. It takes thousands of tasks that end during the dump to lose sight of one.
-    pub is_complete: bool,
     /// The processors, by number.
     pub processors: Vec<Processor>,
     /// The worker threads.

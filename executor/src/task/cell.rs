@@ -10,6 +10,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::pin::Pin;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 use std::task::{Context, Poll, Waker};
 
 use crate::scheduler::Shared;
@@ -31,15 +32,8 @@ pub(crate) struct Header {
     shared: NonNull<Shared>,
     pub(crate) id: Id,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// The neighbours in the registry; guarded by its shard's lock.
-    pub(crate) links: UnsafeCell<Links>,
-}
-
-/// The registry's links.
-#[derive(Default)]
-pub(crate) struct Links {
-    pub(crate) previous: Option<NonNull<Header>>,
-    pub(crate) next: Option<NonNull<Header>>,
+    /// Its place in the registry, which alone uses it.
+    pub(crate) slot: AtomicU32,
 }
 
 struct Vtable {
@@ -101,7 +95,7 @@ where
                 shared,
                 id,
                 spawned_at,
-                links: UnsafeCell::new(Links::default()),
+                slot: AtomicU32::new(0),
             },
             stage: UnsafeCell::new(Stage::Future(future)),
             join_waker: UnsafeCell::new(None),

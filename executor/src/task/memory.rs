@@ -11,11 +11,13 @@ use std::ptr::NonNull;
 
 use crate::task::depot;
 
-/// Blocks come in multiples of this, which is also their alignment: what malloc(3) gives on 64-bit machines.
+/// Blocks come in steps of this, which is also their alignment: what malloc(3) gives on 64-bit machines.
 const GRAIN: usize = 16;
+/// The smallest block. glibc's malloc puts a word of its own before each block and rounds up: 104 bytes take 112, and 112 take 128.
+const SMALLEST: usize = 8;
 /// Larger tasks are rare, and their own work is not small either.
-const LARGEST: usize = 512;
-pub(super) const CLASSES: usize = LARGEST / GRAIN;
+const LARGEST: usize = SMALLEST + (CLASSES - 1) * GRAIN;
+pub(super) const CLASSES: usize = 32;
 /// Blocks that change hands under one lock.
 const MAGAZINE: u32 = 32;
 
@@ -24,9 +26,8 @@ fn class_of(layout: Layout) -> Option<(usize, Layout)> {
     if layout.size() > LARGEST || layout.align() > GRAIN || layout.size() == 0 {
         return None;
     }
-    let size = layout.size().next_multiple_of(GRAIN);
-    let block = Layout::from_size_align(size, GRAIN).ok()?;
-    Some((size / GRAIN - 1, block))
+    let class = layout.size().saturating_sub(SMALLEST).div_ceil(GRAIN);
+    Some((class, layout_of(class)))
 }
 
 /// A free block: its first word links to the next.
@@ -96,7 +97,7 @@ pub(super) fn magazine_bytes(class: usize) -> usize {
 }
 
 fn layout_of(class: usize) -> Layout {
-    Layout::from_size_align((class + 1) * GRAIN, GRAIN).expect("a small multiple of the grain")
+    Layout::from_size_align(SMALLEST + class * GRAIN, GRAIN).expect("a small size, and a power of two")
 }
 
 /// A thread's blocks of one class. With two magazines, a thread that frees and allocates in turn around a full one does not go to the depot each time.

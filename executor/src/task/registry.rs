@@ -1,42 +1,106 @@
-//! Which tasks are alive? So that a shutdown reaches those that wait for something that never comes.
+//! Which tasks are alive? So that a shutdown reaches those that wait for something that never comes, and a dump shows them.
 //!
-//! Sharded intrusive lists through the task headers: a spawn and an end each take one short, mostly uncontended lock.
+//! Each task has a slot in one of some tables, and knows which: a spawn and an end each take one short, mostly uncontended lock, and touch no other task. (A list through the
+//! headers would: of 200,000 tasks that sleep, both neighbours of one that ends are out of every cache.)
 
-use std::collections::HashSet;
 use std::panic::Location;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use handover_blocking::counters::Counter;
 
-use crate::task::cell::{Header, Links};
+use crate::task::cell::Header;
 use crate::task::id::Id;
 use crate::task::reference::TaskRef;
 use crate::task::state::Snapshot;
 
-/// So many tasks are looked at under a shard's lock at a time: some tens of microseconds, with every one of them out of memory.
+/// So many slots are looked at under a shard's lock at a time: some tens of microseconds, with every task out of memory.
 const SLICE: usize = 1024;
-/// So many tasks at the end of a slice are kept until the next one, which goes on behind the last that is still there.
-const CURSORS: usize = 64;
-/// So often a walk begins anew, behind what it has seen, when all of those have ended.
-const RESTARTS: u32 = 16;
+/// An empty table keeps the memory of so many slots.
+const KEPT_SLOTS: usize = 1024;
 
-/// One shard's list.
+/// One shard's tasks.
 #[derive(Default)]
-struct List {
-    head: Option<NonNull<Header>>,
+struct Table {
+    slots: Vec<Slot>,
+    /// The slot that was freed last.
+    free: Option<u32>,
     closed: bool,
 }
 
-// SAFETY: the pointers are to task headers, which may be used from any thread; the links are guarded by the shard's lock.
-unsafe impl Send for List {}
+/// A task; or, with the lowest bit set, that it is free, and above that bit one more than the slot that was freed before it, 0 for none.
+#[derive(Clone, Copy)]
+struct Slot(*mut Header);
+
+/// What is in a slot.
+enum Content {
+    Task(NonNull<Header>),
+    Free { next: Option<u32> },
+}
+
+impl Slot {
+    fn of_task(task: NonNull<Header>) -> Self {
+        Self(task.as_ptr())
+    }
+
+    fn free(next: Option<u32>) -> Self {
+        let number = next.map_or(0, |slot| slot as usize + 1);
+        Self(ptr::without_provenance_mut(number << 1 | 1))
+    }
+
+    fn content(self) -> Content {
+        match self.0.addr() {
+            address if address & 1 == 1 => Content::Free { next: (address >> 1).checked_sub(1).map(|slot| slot as u32) },
+            _ => Content::Task(NonNull::new(self.0).expect("a slot is made with a task")),
+        }
+    }
+
+    fn task(self) -> Option<NonNull<Header>> {
+        match self.content() {
+            Content::Task(task) => Some(task),
+            Content::Free { .. } => None,
+        }
+    }
+}
+
+impl Table {
+    /// A place for `task`.
+    fn insert(&mut self, task: NonNull<Header>) -> u32 {
+        let Some(slot) = self.free else {
+            let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 tasks of one shard are alive");
+            self.slots.push(Slot::of_task(task));
+            return slot;
+        };
+        let place = &mut self.slots[slot as usize];
+        let Content::Free { next } = place.content() else { unreachable!("slot {slot} is in the list of the free ones") };
+        self.free = next;
+        *place = Slot::of_task(task);
+        slot
+    }
+
+    fn remove(&mut self, slot: u32) {
+        self.slots[slot as usize] = Slot::free(self.free);
+        self.free = Some(slot);
+    }
+
+    /// Gives the memory of a burst back.
+    fn clear(&mut self) {
+        if self.slots.len() > KEPT_SLOTS {
+            self.slots = Vec::new();
+            self.free = None;
+        }
+    }
+}
+
+// SAFETY: the pointers are to task headers, which may be used from any thread.
+unsafe impl Send for Table {}
 
 /// One cache line each, or neighbours' locks would fight.
 #[repr(align(64))]
 #[derive(Default)]
 struct Shard {
-    list: Mutex<List>,
+    table: Mutex<Table>,
     len: AtomicUsize,
     /// Ever inserted. Written under the lock.
     inserted: Counter,
@@ -72,19 +136,14 @@ impl Registry {
     /// Takes over one reference of a new task, unless the runtime is closed.
     pub(crate) fn insert(&self, task: NonNull<Header>) -> Result<(), Closed> {
         // SAFETY: the caller's references keep the task alive.
-        let shard = self.shard(unsafe { task.as_ref() });
-        let mut list = shard.list.lock().unwrap_or_else(PoisonError::into_inner);
-        if list.closed {
+        let header = unsafe { task.as_ref() };
+        let shard = self.shard(header);
+        let mut table = shard.lock();
+        if table.closed {
             return Err(Closed);
         }
-        let next = list.head.replace(task);
-        // SAFETY: links are guarded by the shard's lock, which is held.
-        unsafe {
-            *task.as_ref().links.get() = Links { previous: None, next };
-            if let Some(next) = next {
-                (*next.as_ref().links.get()).previous = Some(task);
-            }
-        }
+        // Relaxed: who removes the task has it from a queue, so all that its spawn did comes before.
+        header.slot.store(table.insert(task), Ordering::Relaxed);
         shard.len.store(shard.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         shard.inserted.raise_alone();
         Ok(())
@@ -93,23 +152,18 @@ impl Registry {
     /// Takes a task out and gives its reference back.
     pub(crate) fn remove(&self, task: NonNull<Header>) -> TaskRef {
         // SAFETY: the registry's own reference keeps the task alive.
-        let shard = self.shard(unsafe { task.as_ref() });
-        let mut list = shard.list.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: links are guarded by the shard's lock, which is held; neighbours in the list are alive, for the list holds a reference of each.
-        unsafe {
-            let Links { previous, next } = std::mem::take(&mut *task.as_ref().links.get());
-            match previous {
-                Some(previous) => (*previous.as_ref().links.get()).next = next,
-                None => list.head = next,
-            }
-            if let Some(next) = next {
-                (*next.as_ref().links.get()).previous = previous;
-            }
+        let header = unsafe { task.as_ref() };
+        let shard = self.shard(header);
+        let mut table = shard.lock();
+        table.remove(header.slot.load(Ordering::Relaxed));
+        let left = shard.len.load(Ordering::Relaxed) - 1;
+        if left == 0 {
+            table.clear();
         }
         // Release: whoever reads an empty registry comes after all that its tasks did.
-        shard.len.store(shard.len.load(Ordering::Relaxed) - 1, Ordering::Release);
-        drop(list);
-        // SAFETY: the list's reference is given to the caller.
+        shard.len.store(left, Ordering::Release);
+        drop(table);
+        // SAFETY: the table's reference is given to the caller.
         unsafe { TaskRef::from_counted(task) }
     }
 
@@ -117,26 +171,24 @@ impl Registry {
     pub(crate) fn close(&self) -> Vec<TaskRef> {
         let mut tasks = Vec::new();
         for shard in &self.shards {
-            let mut list = shard.list.lock().unwrap_or_else(PoisonError::into_inner);
-            list.closed = true;
-            let mut at = list.head;
-            while let Some(task) = at {
-                // SAFETY: the list holds a reference of each of its tasks, and the lock keeps them in it.
-                tasks.push(unsafe { TaskRef::counted(task) });
-                // SAFETY: links are guarded by the shard's lock, which is held.
-                at = unsafe { (*task.as_ref().links.get()).next };
-            }
+            let mut table = shard.lock();
+            table.closed = true;
+            // SAFETY: the table holds a reference of each of its tasks, and the lock keeps them in it.
+            tasks.extend(table.slots.iter().filter_map(|slot| slot.task()).map(|task| unsafe { TaskRef::counted(task) }));
         }
         tasks
     }
 
-    /// Shows `look` every task that is there all the while; false if it had to give up. The locks are held for a slice at a time.
-    pub(crate) fn look_at_all(&self, look: &mut dyn FnMut(Seen)) -> bool {
-        let mut complete = true;
+    /// Shows `look` every task that is there all the while, once. The locks are held for a slice at a time, and not while it looks.
+    pub(crate) fn look_at_all(&self, look: &mut dyn FnMut(Seen)) {
+        let mut slice = Vec::with_capacity(SLICE);
         for shard in &self.shards {
-            complete &= shard.look_at_all(look);
+            let mut from = Some(0);
+            while let Some(first) = from {
+                from = shard.look_at_slice(first, &mut slice);
+                slice.drain(..).for_each(&mut *look);
+            }
         }
-        complete
     }
 
     /// How many tasks there have been.
@@ -151,86 +203,21 @@ impl Registry {
 }
 
 impl Shard {
-    /// From the newest task to the oldest: those that are spawned meanwhile come before, and are not missed.
-    fn look_at_all(&self, look: &mut dyn FnMut(Seen)) -> bool {
-        let mut walk = Walk::default();
-        let mut restarts = 0;
-        loop {
-            let slice = self.look_at_slice(&mut walk);
-            for seen in walk.slice.drain(..) {
-                if walk.shown.insert(seen.id) {
-                    look(seen);
-                }
-            }
-            match slice {
-                Slice::Last => return true,
-                Slice::Walked => {}
-                Slice::Lost if restarts < RESTARTS => restarts += 1,
-                Slice::Lost => return false,
-            }
-        }
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look_at_slice(&self, walk: &mut Walk) -> Slice {
-        // Dropped after the lock: with the last reference of a task goes its join waker, which is the user's.
-        let before = std::mem::replace(&mut walk.cursors, Vec::with_capacity(CURSORS));
-        walk.slice.reserve(SLICE);
-        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut at = if before.is_empty() {
-            list.head
-        } else {
-            match before.iter().rev().find(|task| list.holds(task)) {
-                // SAFETY: links are guarded by the shard's lock, which is held.
-                Some(task) => unsafe { (*task.header().links.get()).next },
-                // All of them have ended: from the start again, and nothing is shown twice.
-                None => {
-                    drop(list);
-                    return Slice::Lost;
-                }
-            }
-        };
-        for n in 0..SLICE {
-            let Some(task) = at else { return Slice::Last };
-            // SAFETY: the list holds a reference of each of its tasks, and the lock keeps them in it.
+    /// What is in the slots from `first` on; where to go on, if there are more. A task keeps its slot, so none is seen twice, and none is missed that stays.
+    fn look_at_slice(&self, first: usize, into: &mut Vec<Seen>) -> Option<usize> {
+        let table = self.lock();
+        let end = (first + SLICE).min(table.slots.len());
+        let tasks = table.slots.get(first..end).unwrap_or_default().iter().filter_map(|slot| slot.task());
+        into.extend(tasks.map(|task| {
+            // SAFETY: the table holds a reference of each of its tasks, and the lock keeps them in it.
             let header = unsafe { task.as_ref() };
-            walk.slice.push(Seen { id: header.id, spawned_at: header.spawned_at, state: header.state.load() });
-            if n >= SLICE - CURSORS {
-                // SAFETY: as above.
-                walk.cursors.push(unsafe { TaskRef::counted(task) });
-            }
-            // SAFETY: links are guarded by the shard's lock, which is held.
-            at = unsafe { (*header.links.get()).next };
-        }
-        Slice::Walked
-    }
-}
-
-/// How far a walk through a shard has come.
-#[derive(Default)]
-struct Walk {
-    /// What the last slice has found; filled under the lock, and shown after it.
-    slice: Vec<Seen>,
-    shown: HashSet<Id>,
-    /// The last tasks of the slice before, in the order of the list; empty at a start.
-    cursors: Vec<TaskRef>,
-}
-
-/// What looking at a slice came to.
-enum Slice {
-    /// There is more.
-    Walked,
-    /// There is no more.
-    Last,
-    /// Nobody is left to go on behind.
-    Lost,
-}
-
-impl List {
-    /// Whether `task`, which was once in this list, is still in it.
-    fn holds(&self, task: &TaskRef) -> bool {
-        // SAFETY: links are guarded by the shard's lock, which the caller holds, having this list. `remove` empties them.
-        let links = unsafe { &*task.header().links.get() };
-        links.previous.is_some() || self.head == Some(task.pointer())
+            Seen { id: header.id, spawned_at: header.spawned_at, state: header.state.load() }
+        }));
+        (end < table.slots.len()).then_some(end)
     }
 }
 
@@ -239,71 +226,91 @@ mod tests {
     use super::*;
     use crate::task::cell;
 
-    /// A registry of one shard, with so many tasks, oldest first, and references of them.
+    /// A registry of one shard, with so many tasks, and references of them.
     fn filled(count: usize) -> (Registry, Vec<TaskRef>) {
         let registry = Registry { shards: Box::new([Shard::default()]) };
-        let tasks = (0..count).map(|_| {
-            // SAFETY: it borrows nothing. Nobody runs it, so its runtime is not asked for.
-            let task = unsafe { cell::allocate(std::future::pending::<()>(), Id::next(), NonNull::dangling(), Location::caller()) };
-            assert!(registry.insert(task).is_ok());
-            // SAFETY: of its three references the registry has taken one, and this is the second.
-            drop(unsafe { TaskRef::from_counted(task) });
-            // SAFETY: the third.
-            unsafe { TaskRef::from_counted(task) }
-        });
-        let tasks = tasks.collect();
+        let tasks = (0..count).map(|_| add(&registry)).collect();
         (registry, tasks)
     }
 
-    /// The ids that a walk shows, if `between` happens after its first slice.
-    fn walked(registry: &Registry, between: impl FnOnce(&Walk)) -> (Vec<Id>, bool) {
-        let (shard, mut ids, mut between) = (&registry.shards[0], Vec::new(), Some(between));
-        let mut walk = Walk::default();
-        let mut restarts = 0;
-        loop {
-            let slice = shard.look_at_slice(&mut walk);
-            ids.extend(walk.slice.drain(..).filter(|seen| walk.shown.insert(seen.id)).map(|seen| seen.id));
-            if let Some(between) = between.take() {
-                between(&walk);
-            }
-            match slice {
-                Slice::Last => return (ids, restarts > 0),
-                Slice::Walked => {}
-                Slice::Lost => restarts += 1,
-            }
-        }
+    fn add(registry: &Registry) -> TaskRef {
+        // SAFETY: it borrows nothing. Nobody runs it, so its runtime is not asked for.
+        let task = unsafe { cell::allocate(std::future::pending::<()>(), Id::next(), NonNull::dangling(), Location::caller()) };
+        assert!(registry.insert(task).is_ok());
+        // SAFETY: of its three references the registry has taken one, and this is the second.
+        drop(unsafe { TaskRef::from_counted(task) });
+        // SAFETY: the third.
+        unsafe { TaskRef::from_counted(task) }
+    }
+
+    fn seen(registry: &Registry, mut meanwhile: impl FnMut()) -> Vec<u64> {
+        let mut ids = Vec::new();
+        registry.look_at_all(&mut |seen| {
+            ids.push(seen.id.as_u64());
+            meanwhile();
+        });
+        ids.sort_unstable();
+        ids
+    }
+
+    fn ids(tasks: &[TaskRef]) -> Vec<u64> {
+        tasks.iter().map(|task| task.header().id.as_u64()).collect()
     }
 
     fn empty(registry: &Registry) {
         registry.close().iter().for_each(|task| drop(registry.remove(task.pointer())));
-    }
-
-    #[test]
-    fn a_walk_goes_on_behind_the_last_of_its_cursors_that_is_still_there() {
-        let (registry, tasks) = filled(3 * SLICE);
-        let (ids, restarted) = walked(&registry, |walk| {
-            walk.cursors.iter().rev().take(CURSORS - 1).for_each(|gone| drop(registry.remove(gone.pointer())));
-        });
-        assert!(!restarted);
-        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)), "each once, from the newest to the oldest");
-        empty(&registry);
-    }
-
-    #[test]
-    fn a_walk_that_has_lost_all_of_its_cursors_begins_anew_and_shows_nothing_twice() {
-        let (registry, tasks) = filled(3 * SLICE);
-        let (ids, restarted) = walked(&registry, |walk| walk.cursors.iter().for_each(|gone| drop(registry.remove(gone.pointer()))));
-        assert!(restarted);
-        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)));
-        empty(&registry);
+        assert_eq!(registry.len(), 0);
     }
 
     #[test]
     fn a_look_at_all_shows_each_task_once() {
         let (registry, tasks) = filled(2 * SLICE + 7);
-        let mut ids = Vec::new();
-        assert!(registry.look_at_all(&mut |seen| ids.push(seen.id)));
-        assert!(ids.into_iter().rev().eq(tasks.iter().map(|task| task.header().id)));
+        assert_eq!(seen(&registry, || {}), ids(&tasks));
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_look_shows_once_whatever_stays_while_all_others_end_and_new_ones_come() {
+        let (registry, mut tasks) = filled(4 * SLICE);
+        let mut others: Vec<TaskRef> = (0..tasks.len()).rev().step_by(2).map(|at| tasks.swap_remove(at)).collect();
+        let mut fresh = Vec::new();
+        let seen = seen(&registry, || {
+            if let Some(gone) = others.pop() {
+                drop(registry.remove(gone.pointer()));
+                fresh.push(add(&registry));
+            }
+        });
+        assert!(others.is_empty() && fresh.len() == 2 * SLICE);
+        let mut staying = ids(&tasks);
+        staying.sort_unstable();
+        assert_eq!(seen.iter().copied().filter(|id| staying.binary_search(id).is_ok()).collect::<Vec<_>>(), staying);
+        assert!(seen.windows(2).all(|two| two[0] != two[1]), "none is seen twice");
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_slot_that_was_freed_is_used_again_and_the_last_freed_one_first() {
+        let (registry, tasks) = filled(3);
+        let slot = |task: &TaskRef| task.header().slot.load(Ordering::Relaxed);
+        let freed = [slot(&tasks[0]), slot(&tasks[2])];
+        drop(registry.remove(tasks[0].pointer()));
+        drop(registry.remove(tasks[2].pointer()));
+        let fresh = [add(&registry), add(&registry), add(&registry)];
+        assert_eq!(fresh.each_ref().map(slot), [freed[1], freed[0], 3]);
+        assert_eq!(registry.len(), 4);
+        empty(&registry);
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_when_its_last_task_has_ended() {
+        let (registry, tasks) = filled(KEPT_SLOTS + 1);
+        let capacity = || registry.shards[0].lock().slots.capacity();
+        tasks.iter().skip(1).for_each(|task| drop(registry.remove(task.pointer())));
+        assert!(capacity() > KEPT_SLOTS);
+        drop(registry.remove(tasks[0].pointer()));
+        assert_eq!(capacity(), 0);
+        let again = add(&registry);
+        assert_eq!(seen(&registry, || {}), ids(std::slice::from_ref(&again)));
         empty(&registry);
     }
 }

@@ -67,6 +67,11 @@ impl Timer {
     ///
     /// [`Error::ShutDown`](crate::Error::ShutDown), if the deadline is in the future and the reactor was closed.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let has_fired = self.key.is_some_and(|key| self.reactor.timers().shard(self.shard).has_fired(key));
+        if has_fired {
+            self.key = None;
+            return Poll::Ready(Ok(()));
+        }
         if self.is_elapsed() {
             self.disarm();
             return Poll::Ready(Ok(()));
