@@ -131,6 +131,26 @@ fn a_task_in_a_call_names_thread_call_site_and_how_long() {
 }
 
 #[test]
+fn a_call_within_a_call_does_not_hide_where_the_outer_one_stands() {
+    let (runtime, _watchdog) = runtime(Builder::new().processors(1));
+    let release = Latch::default();
+    let waits = release.clone();
+    let task = runtime.spawn(async move {
+        let line = line!() + 1;
+        handover::blocking(|| {
+            handover::block_in_place(|| {});
+            assert!(waits.wait_for(1, LIMIT));
+        })
+        .await;
+        line
+    });
+    let seen = task_when(&runtime, task.id(), |task| task.elapsed.is_some_and(|elapsed| elapsed > Duration::from_millis(30)));
+    let State::InCall { at, .. } = seen.state else { panic!("{seen}") };
+    release.step();
+    assert_eq!((at.file(), at.line()), (file!(), block_on(task).unwrap()), "{seen}");
+}
+
+#[test]
 fn a_task_that_computes_runs_on_its_thread_and_those_behind_it_are_queued() {
     let (runtime, _watchdog) = runtime(Builder::new().processors(1).handoff_after(Duration::from_secs(50)));
     let (stop, began) = (Arc::new(AtomicBool::new(false)), Latch::default());

@@ -79,6 +79,7 @@ impl Mode {
     }
 
     /// A declared call is out.
+    #[inline]
     pub fn is_declared(self) -> bool {
         self.0 & MODE == DECLARED
     }
@@ -125,7 +126,7 @@ pub struct Record {
     processor: AtomicU32,
     request: AtomicU8,
     yield_asked: AtomicBool,
-    /// Where the call stands that is out; meaningful while the mode is DECLARED. Null, or a `&'static Location`.
+    /// Where the outermost call stands that is out; meaningful while the mode is DECLARED. Null, or a `&'static Location`.
     site: AtomicPtr<Location<'static>>,
 }
 
@@ -197,8 +198,11 @@ impl Record {
     #[inline]
     pub fn declare(&self, site: &'static Location<'static>) -> Declared {
         let before = self.mode();
-        // Relaxed: ordered before the mode by the Release in `step`.
-        self.site.store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        // A call within a call leaves the outer one's: that is what the thread is in, before, during and after it.
+        if !before.is_declared() {
+            // Relaxed: ordered before the mode by the Release in `step`.
+            self.site.store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        }
         self.step(if before.is_lent() { DECLARED } else { INSIDE }, Ordering::Release);
         Declared { before }
     }
@@ -308,7 +312,7 @@ impl Record {
         }
     }
 
-    /// The site of the call that is out, or that was the last one; none before the first.
+    /// The site of the outermost call that is out, or that was the last one; none before the first.
     #[allow(unsafe_code, reason = "a source location is kept as an atomic pointer")]
     pub fn site(&self) -> Option<&'static Location<'static>> {
         // SAFETY: `declare` is the only writer, and it stores `&'static` references.
