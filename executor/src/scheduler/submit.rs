@@ -1,0 +1,130 @@
+//! Where does a runnable task wait?
+//!
+//! Woken by a thread with a processor, in that one's next slot or ring; else in the inject queue, for all.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Instant;
+
+use handover_blocking::recorder::{self, Kind};
+use handover_blocking::{Lease, current};
+
+use super::{Shared, running};
+use crate::queue::inject::Lane;
+use crate::sampler::{Begun, Origin};
+use crate::task::reference::Runnable;
+
+impl Shared {
+    /// Queues a task: next on this thread's processor, or for all if this thread has none.
+    #[inline]
+    pub(crate) fn submit(&self, task: Runnable) {
+        current::with_lease(&self.pool, |lease| match lease {
+            Some(lease) => self.submit_next(lease, task),
+            None => self.submit_injected(task, Lane::Ordinary),
+        });
+    }
+
+    #[inline]
+    fn submit_next(&self, lease: &mut Lease, task: Runnable) {
+        let own = self.processors.own(lease);
+        if own.sampler.watches_submits() {
+            self.submit_next_timed(lease, task);
+            return;
+        }
+        if own.delivering {
+            self.push(lease, task);
+            return;
+        }
+        if let Some(displaced) = self.processors.put_next(lease, task) {
+            self.push(lease, displaced);
+            self.pool.notify(self, true);
+        }
+    }
+
+    /// [`submit_next`](Self::submit_next) while a task is wanted whose wait can be timed, or while that of the one in the next slot is.
+    #[cold]
+    fn submit_next_timed(&self, lease: &mut Lease, task: Runnable) {
+        let own = self.processors.own(lease);
+        if own.delivering {
+            match own.sampler.begin_wait() {
+                Some(wait) => self.push_timed(lease, task, wait),
+                None => self.push(lease, task),
+            }
+            return;
+        }
+        let displaced_wait = own.sampler.displace();
+        own.sampler.put_next();
+        let Some(displaced) = self.processors.put_next(lease, task) else { return };
+        match displaced_wait {
+            Some(wait) => self.push_timed(lease, displaced, wait),
+            None => self.push(lease, displaced),
+        }
+        self.pool.notify(self, true);
+    }
+
+    #[inline]
+    pub(super) fn push(&self, lease: &mut Lease, task: Runnable) {
+        self.processors.push(lease, task, |tasks| self.inject.push_all(tasks));
+    }
+
+    /// Appends to the ring a task whose `wait` has begun; it is timed if it gets in.
+    fn push_timed(&self, lease: &mut Lease, task: Runnable, wait: Begun) {
+        let position = self.processors.ring_tail(lease);
+        self.push(lease, task);
+        if self.processors.ring_tail(lease) != position {
+            self.processors.own(lease).sampler.pushed(position, wait);
+        }
+    }
+
+    /// Appends to the ring a task from the inject queue, and goes on timing its wait if that is timed and no other one is.
+    #[inline]
+    pub(crate) fn push_injected(&self, lease: &mut Lease, task: Runnable, since: Option<Instant>) {
+        match since {
+            Some(since) if !self.processors.own(lease).sampler.is_timing_wait() => {
+                self.push_timed(lease, task, Begun { since, origin: Origin::Injected });
+            }
+            _ => self.push(lease, task),
+        }
+    }
+
+    /// Queues a task at the end of the holder's ring: it was woken while it ran, others go first.
+    #[inline]
+    pub(crate) fn submit_last(&self, lease: &mut Lease, task: Runnable) {
+        let others_wait = self.processors.ring_len(lease.processor()) > 0;
+        match self.processors.own(lease).sampler.begin_wait() {
+            Some(wait) => self.push_timed(lease, task, wait),
+            None => self.push(lease, task),
+        }
+        if others_wait {
+            self.pool.notify(self, true);
+        }
+    }
+
+    pub(crate) fn submit_injected(&self, task: Runnable, lane: Lane) {
+        self.inject.push(task, lane);
+        self.pool.notify(self, false);
+    }
+
+    /// [`submit`](Self::submit) for a waker, which does not keep the runtime alive.
+    ///
+    /// # Safety
+    /// The runtime is alive now, and stays so at least until `task` is pushed.
+    #[allow(unsafe_code, reason = "a waker holds no Arc of the runtime: see `Header::shared`")]
+    pub(crate) unsafe fn submit_through(shared: NonNull<Self>, task: Runnable) {
+        // SAFETY: the caller's promise.
+        let this = unsafe { shared.as_ref() };
+        recorder::wake(&this.pool, Kind::Woke, running, task.header().id.as_u64());
+        if current::is_worker_of(&this.pool) {
+            // This thread's own Arc keeps the runtime.
+            this.submit(task);
+            return;
+        }
+        // After the push the task may end and the runtime with it, while this thread still wakes another: so it holds on to it.
+        // SAFETY: `shared` came from the Arc that `start` made, and is alive.
+        let held = unsafe {
+            Arc::increment_strong_count(shared.as_ptr());
+            Arc::from_raw(shared.as_ptr())
+        };
+        held.submit_injected(task, Lane::Ordinary);
+    }
+}
