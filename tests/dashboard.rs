@@ -184,6 +184,7 @@ fn an_event_tells_of_processors_calls_and_tasks() {
     let shown = event["tasks"].as_array().unwrap().iter().find(|task| task["id"] == id).expect("the sleeper is listed");
     assert_eq!((&shown["name"], &shown["state"]), (&hostile.into(), &"waiting".into()), "{event}");
     assert!(shown["waits"][0].as_str().unwrap().starts_with("a timer due in "), "{event}");
+    assert!(shown["millis"].as_f64().is_some_and(|millis| millis < LIMIT.as_secs_f64() * 1e3), "{event}");
     assert_eq!(event["sites"][0]["call"], 3, "{event}");
     assert!(event["totals"]["handoffs"].as_u64().unwrap() >= 3, "{event}");
     release.step();
@@ -196,7 +197,12 @@ fn many_tasks_are_counted_and_two_hundred_are_listed() {
         runtime.spawn(std::future::pending::<()>());
     }
     let event = Events::open(dashboard.local_addr()).when(|event| event["task_count"] == 3_000);
-    assert_eq!(event["tasks"].as_array().map(Vec::len), Some(200));
+    let tasks = event["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), 200);
+    // Those that wait come last, the longest first.
+    let waited: Vec<_> = tasks.iter().filter(|task| task["state"] == "waiting").map(|task| task["millis"].as_f64().unwrap()).collect();
+    assert!(waited.is_sorted_by(|a, b| a >= b), "{event}");
+    assert!(tasks.is_sorted_by_key(|task| task["state"] == "waiting"), "{event}");
     assert_eq!(event["sites"][0]["count"], 3_000);
 }
 

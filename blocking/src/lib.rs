@@ -10,6 +10,7 @@
 
 pub mod admission;
 pub mod bell;
+pub mod coarse;
 pub mod idle_set;
 pub mod interrupt;
 pub mod lease;

@@ -5,6 +5,8 @@
 use std::panic::Location;
 use std::task::Waker;
 
+use handover_blocking::coarse::Tick;
+
 use crate::scheduler::Shared;
 use crate::task::Id;
 use crate::task::reference;
@@ -34,6 +36,8 @@ pub struct TaskView {
     pub spawned_at: &'static Location<'static>,
     /// What it does.
     pub stage: Stage,
+    /// Since when it waits, if it does.
+    pub since: Tick,
     /// It was aborted, and will not be polled again.
     pub is_cancelled: bool,
 }
@@ -65,7 +69,7 @@ impl Shared {
     pub fn view_tasks(&self) -> Vec<TaskView> {
         let mut tasks = Vec::with_capacity(self.registry().len());
         self.registry().look_at_all(&mut |Seen { id, spawned_at, state }| {
-            tasks.push(TaskView { id, spawned_at, stage: Stage::of(state), is_cancelled: state.is_cancelled() });
+            tasks.push(TaskView { id, spawned_at, stage: Stage::of(state), since: state.since(), is_cancelled: state.is_cancelled() });
         });
         tasks
     }

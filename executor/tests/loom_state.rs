@@ -1,9 +1,13 @@
-//! Is a wake-up ever lost, or a future polled by two threads at once?
+//! Is a wake-up ever lost, a future polled by two threads at once, or a wait shown with the stamp of another?
 //!
-//! Each model runs on the real state word and on twins, which are the three bits that polls and wakers use, with one fault.
+//! Each model runs on the real state word and on twins, which are the three bits that polls and wakers use and the stamp, with one fault.
 
 #![cfg(loom)]
 
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use handover_blocking::coarse::{self, Keeper};
 use handover_executor::task::state::{Notify, Start, State, Suspend};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -22,6 +26,26 @@ trait Word: Send + Sync + 'static {
         self.notify()
     }
     fn is_complete(&self) -> bool;
+    /// What somebody sees who looks from outside.
+    fn look(&self) -> Seen;
+}
+
+#[derive(Debug, PartialEq)]
+enum Seen {
+    /// With its stamp.
+    Waiting(u32),
+    Else,
+}
+
+/// The coarse clock, no part of the models, stands still: every stamp is this. That of a task which has never waited is zero.
+fn stamp() -> u32 {
+    static KEEPER: LazyLock<Keeper> = LazyLock::new(|| {
+        let keeper = Keeper::new(Instant::now());
+        keeper.advance(Instant::now() + Duration::from_secs(1));
+        keeper
+    });
+    let _kept = &*KEEPER;
+    coarse::kept().expect("somebody keeps it").number()
 }
 
 impl Word for State {
@@ -47,6 +71,11 @@ impl Word for State {
     fn is_complete(&self) -> bool {
         self.load().is_complete()
     }
+    fn look(&self) -> Seen {
+        let seen = self.load();
+        let waits = !seen.is_running() && !seen.is_complete() && !seen.is_scheduled();
+        if waits { Seen::Waiting(seen.since().number()) } else { Seen::Else }
+    }
 }
 
 /// What may be wrong with a twin.
@@ -60,17 +89,37 @@ mod fault {
     pub(super) const START_WITHOUT_ACQUIRE: u8 = 3;
     /// `suspend` does not publish what the poll wrote.
     pub(super) const SUSPEND_WITHOUT_RELEASE: u8 = 4;
+    /// `suspend` stamps in a step of its own, when the task waits already.
+    pub(super) const STAMP_AFTERWARDS: u8 = 5;
+    /// The same by a load and a store.
+    pub(super) const STAMP_STORED: u8 = 6;
 }
 
 const SCHEDULED: usize = 1;
 const RUNNING: usize = 2;
 const COMPLETE: usize = 4;
+const SINCE: usize = 8;
+const FLAGS: usize = SINCE - 1;
+
+fn stamped(word: usize) -> usize {
+    word & FLAGS | SINCE * stamp() as usize
+}
 
 struct Twin<const FAULT: u8>(AtomicUsize);
 
 impl<const FAULT: u8> Twin<FAULT> {
     fn order(fault: u8, broken: Ordering) -> Ordering {
         if FAULT == fault { broken } else { Ordering::AcqRel }
+    }
+
+    fn update(&self, order: Ordering, next: impl Fn(usize) -> usize) -> usize {
+        let mut before = self.0.load(Ordering::Relaxed);
+        loop {
+            match self.0.compare_exchange_weak(before, next(before), order, Ordering::Relaxed) {
+                Ok(_) => return before,
+                Err(now) => before = now,
+            }
+        }
     }
 }
 
@@ -85,9 +134,15 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
     fn suspend(&self) -> Suspend {
         let order = Self::order(fault::SUSPEND_WITHOUT_RELEASE, Ordering::Acquire);
         let before = match FAULT {
-            fault::DEAF_SUSPEND => self.0.swap(0, order),
-            _ => self.0.fetch_and(!RUNNING, order),
+            fault::DEAF_SUSPEND => self.0.swap(stamped(0), order),
+            fault::STAMP_AFTERWARDS | fault::STAMP_STORED => self.0.fetch_and(!RUNNING, order),
+            _ => self.update(order, |word| stamped(word & !RUNNING)),
         };
+        match FAULT {
+            fault::STAMP_AFTERWARDS => drop(self.update(Ordering::AcqRel, stamped)),
+            fault::STAMP_STORED => self.0.store(stamped(self.0.load(Ordering::Acquire)), Ordering::Release),
+            _ => {}
+        }
         if FAULT != fault::DEAF_SUSPEND && before & SCHEDULED != 0 { Suspend::Reschedule } else { Suspend::Idle }
     }
     fn finish(&self) {
@@ -102,6 +157,10 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
     }
     fn is_complete(&self) -> bool {
         self.0.load(Ordering::Acquire) & COMPLETE != 0
+    }
+    fn look(&self) -> Seen {
+        let word = self.0.load(Ordering::Acquire);
+        if word & FLAGS == 0 { Seen::Waiting((word / SINCE) as u32) } else { Seen::Else }
     }
 }
 
@@ -213,4 +272,66 @@ fn canary_start_without_acquire() {
 #[should_panic(expected = "Causality violation")]
 fn canary_suspend_without_release() {
     wake_against_poll::<Twin<{ fault::SUSPEND_WITHOUT_RELEASE }>>(1);
+}
+
+#[test]
+#[should_panic(expected = "a wake-up was lost")]
+fn canary_stamp_that_is_loaded_and_stored() {
+    wake_against_poll::<Twin<{ fault::STAMP_STORED }>>(1);
+}
+
+// ---- since when --------------------------------------------------------------------------------------------------------
+
+/// Given a task that has never waited; when somebody looks at it while it is polled and woken; then it is shown as waiting only with the stamp of that wait.
+fn look_against_poll_and_wake<W: Word>() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let task = Waiting::<W>::new(1);
+        let waker = thread::spawn({
+            let task = Arc::clone(&task);
+            move || task.wake(0)
+        });
+        let looker = thread::spawn({
+            let task = Arc::clone(&task);
+            move || task.word.look()
+        });
+        task.run();
+        waker.join().expect("the waker");
+        let seen = looker.join().expect("who looks");
+        assert!([Seen::Waiting(stamp()), Seen::Else].contains(&seen), "a wait with the stamp of another");
+    });
+}
+
+#[test]
+fn looking_races_poll_and_wake() {
+    look_against_poll_and_wake::<State>();
+    look_against_poll_and_wake::<Twin<{ fault::NONE }>>();
+}
+
+#[test]
+#[should_panic(expected = "a wait with the stamp of another")]
+fn canary_stamp_in_a_step_of_its_own() {
+    look_against_poll_and_wake::<Twin<{ fault::STAMP_AFTERWARDS }>>();
+}
+
+/// Given a task that begins to wait; when its references are counted meanwhile; then none is lost, and neither runs into the other.
+#[test]
+fn stamps_and_references_do_not_touch_each_other() {
+    loom::model(|| {
+        let (state, stamp) = (Arc::new(State::new()), stamp());
+        let counts = thread::spawn({
+            let state = Arc::clone(&state);
+            move || {
+                state.reference();
+                assert!(!state.release());
+                state.reference();
+            }
+        });
+        assert_eq!(state.start(), Start::Poll);
+        assert_eq!(state.suspend(), Suspend::Idle);
+        counts.join().expect("who counts");
+        let seen = state.load();
+        assert_eq!((seen.since().number(), seen.references()), (stamp, 3));
+    });
 }

@@ -208,8 +208,8 @@ impl Sampler {
 
     fn write_tasks(&self, json: &mut Json, dump: &Dump) {
         let mut tasks: Vec<&Task> = dump.tasks.iter().collect();
-        // The longest in a poll or call first, then those that are queued, then the oldest.
-        let rank = |task: &Task| (std::cmp::Reverse(task.elapsed), task.state != State::Queued, task.id);
+        // The longest in a poll or call first, then those that are queued, then those that wait, the longest first.
+        let rank = |task: &Task| (stage(task), std::cmp::Reverse(task.elapsed), task.id);
         let shown = tasks.len().min(MOST_TASKS);
         if shown > 0 {
             tasks.select_nth_unstable_by_key(shown - 1, |task| rank(task));
@@ -238,6 +238,16 @@ impl Sampler {
                 json.key("exact").bool(*was_new);
             }
         });
+    }
+}
+
+/// In which order tasks are listed.
+fn stage(task: &Task) -> u8 {
+    match task.state {
+        State::Running { .. } | State::InCall { .. } => 0,
+        State::Queued => 1,
+        State::Waiting => 2,
+        State::Over => 3,
     }
 }
 

@@ -18,6 +18,12 @@ function time(millis) {
   return `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
 }
 
+/** Of a wait, which is known to a tenth of a second. */
+function waited(millis) {
+  if (millis < 100) return "< 0.1 s";
+  return millis < 10000 ? `${(millis / 1000).toFixed(1)} s` : time(millis);
+}
+
 function count(number) {
   if (number < 10000) return String(Math.round(number));
   return number < 1e6 ? `${(number / 1e3).toFixed(1)} k` : `${(number / 1e6).toFixed(2)} M`;
@@ -257,11 +263,11 @@ function showTasks(now) {
   const shown = now.tasks.filter(matches);
   const name = (state) => (state === "call" ? "in a call" : state);
   rows("tasks", shown.map((task) => [
-    `${task.id}`, badge(name(task.state), task.state), time(task.millis), `${task.exact ? "" : "> "}${time(task.age)}`,
+    `${task.id}`, badge(name(task.state), task.state), task.state === "waiting" ? waited(task.millis) : time(task.millis), `${task.exact ? "" : "> "}${time(task.age)}`,
     task.name === undefined ? site(task.spawned_at) : [task.name, " ", site(task.spawned_at)],
     task.call ? site(task.call) : task.waits ? task.waits.join(", or ") : task.state === "waiting" ? "something else" : "",
   ]));
-  text("tasks-note", `${shown.length} of ${count(now.task_count)} tasks shown${now.task_count > now.tasks.length ? "; listed are those longest in a poll or call, then the queued, then the oldest" : ""}. Ages are from when this page first saw a task.`);
+  text("tasks-note", `${shown.length} of ${count(now.task_count)} tasks shown${now.task_count > now.tasks.length ? "; listed are those longest in a poll or call, then the queued, then those that have waited longest" : ""}. Ages are from when this page first saw a task.`);
 }
 
 function showSites(now) {

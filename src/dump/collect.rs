@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::task::Waker;
+use std::time::Instant;
 
 use handover_blocking::views::{self, ThreadView};
 use handover_executor::Shared;
@@ -82,12 +83,14 @@ fn thread(view: ThreadView, poller_stands_out: bool) -> Thread {
 
 fn tasks(shared: &Shared, views: Vec<TaskView>, threads: &[Thread]) -> Vec<Task> {
     let running: HashMap<Id, &Thread> = threads.iter().filter_map(|thread| Some((thread.task?, thread))).collect();
-    let mut tasks: Vec<_> = views.into_iter().map(|view| task(shared, view, running.get(&view.id).copied())).collect();
+    // Later than every stamp that was seen.
+    let now = Instant::now();
+    let mut tasks: Vec<_> = views.into_iter().map(|view| task(shared, view, running.get(&view.id).copied(), now)).collect();
     tasks.sort_unstable_by_key(|task| task.id);
     tasks
 }
 
-fn task(shared: &Shared, view: TaskView, thread: Option<&Thread>) -> Task {
+fn task(shared: &Shared, view: TaskView, thread: Option<&Thread>, now: Instant) -> Task {
     let state = match (view.stage, thread) {
         (_, Some(Thread { tid, call: Some(at), .. })) => State::InCall { thread: *tid, at },
         (_, Some(Thread { tid, .. })) => State::Running { thread: Some(*tid) },
@@ -96,7 +99,10 @@ fn task(shared: &Shared, view: TaskView, thread: Option<&Thread>) -> Task {
         (Stage::Waiting, None) => State::Waiting,
         (Stage::Over, None) => State::Over,
     };
-    let elapsed = thread.and_then(|thread| thread.elapsed);
+    let elapsed = match state {
+        State::Waiting => Some(view.since.elapsed(now)),
+        _ => thread.and_then(|thread| thread.elapsed),
+    };
     let name = shared.name_of(view.id);
     Task { id: view.id, name, spawned_at: view.spawned_at, state, elapsed, waits_for: Vec::new(), is_cancelled: view.is_cancelled }
 }

@@ -19,7 +19,7 @@ pub struct Task {
     pub spawned_at: &'static Location<'static>,
     /// What it does.
     pub state: State,
-    /// For how long it has been in this poll or call, if that is known; never of a task that waits.
+    /// For how long it has been in this poll or call, if that is known; or for how long it has waited, never less than in truth and at most 0.1 s more. A wait of more than 208 days counts from zero again.
     pub elapsed: Option<Duration>,
     /// Who would wake it, as far as the runtime knows. Empty: something else will, such as a channel, a lock, or another task.
     pub waits_for: Vec<Wait>,

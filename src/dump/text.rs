@@ -21,6 +21,24 @@ impl Display for Time {
     }
 }
 
+/// As precisely as a wait is known: tenths of a second.
+struct Waited(Duration);
+
+impl Display for Waited {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (value, unit) = match self.0.as_secs() {
+            0..100 if self.0.as_millis() < 100 => return f.write_str("less than 0.1 s"),
+            0..100 => return write!(f, "{seconds:.1} s"),
+            100..6_000 => (seconds / 60.0, "min"),
+            6_000..360_000 => (seconds / 3_600.0, "h"),
+            _ => (seconds / 86_400.0, "d"),
+        };
+        let decimals = usize::from(value < 100.0);
+        write!(f, "{value:.decimals$} {unit}")
+    }
+}
+
 impl Display for Dump {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.write_summary(f)?;
@@ -114,6 +132,7 @@ impl Display for Task {
             write!(f, " {} {wait}", if n == 0 { "for" } else { "or" })?;
         }
         match self.elapsed {
+            Some(elapsed) if self.state == State::Waiting => write!(f, ", for {}", Waited(elapsed)),
             Some(elapsed) => write!(f, ", for {}", Time(elapsed)),
             None => Ok(()),
         }
@@ -156,5 +175,13 @@ mod tests {
             [text(1), text(1_500), text(12_340), text(123_400), text(61_000_000)],
             ["1.00 us", "1.50 ms", "12.3 ms", "123 ms", "61.0 s"]
         );
+    }
+
+    #[test]
+    fn waits_have_the_digits_that_are_known() {
+        let text = |millis| Waited(Duration::from_millis(millis)).to_string();
+        assert_eq!([text(0), text(99), text(100), text(2_540)], ["less than 0.1 s", "less than 0.1 s", "0.1 s", "2.5 s"]);
+        assert_eq!([text(99_900), text(100_000), text(5_940_000)], ["99.9 s", "1.7 min", "99.0 min"]);
+        assert_eq!([text(6_000_000), text(360_000_000), text(17_280_000_000)], ["1.7 h", "4.2 d", "200 d"]);
     }
 }

@@ -52,6 +52,10 @@ try {
     await until(() => document.querySelector("#stalls tbody").textContent.includes("forgot blocking()"));
   });
 
+  await given("a task that waits says for how long, and what for", async () => {
+    await until(() => [...document.querySelectorAll("#tasks tbody tr")].some((row) => row.cells[1].textContent === "waiting" && /^[0-9.]+ s$/.test(row.cells[2].textContent) && row.cells[5].textContent.startsWith("a timer due in ")));
+  });
+
   await given("the keyboard reaches everything: a filter, the theme, a pause, the help", async () => {
     await page.keyboard.press("/");
     await page.keyboard.type("slow query");

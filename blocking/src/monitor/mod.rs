@@ -17,6 +17,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
+use crate::coarse::Keeper;
 use crate::events;
 use crate::kernel::{self, SignalMask};
 use crate::lease::Lease;
@@ -79,6 +80,8 @@ struct Monitor {
     attempts: Attempts,
     interrupts: Interrupts,
     trim: Trim,
+    /// While it is awake.
+    keeper: Option<Keeper>,
 }
 
 impl Monitor {
@@ -95,6 +98,7 @@ impl Monitor {
             attempts: Attempts::new(now),
             interrupts: Interrupts::default(),
             trim: Trim::new(now),
+            keeper: None,
         }
     }
 
@@ -113,6 +117,7 @@ impl Monitor {
             let round = self.round(Instant::now());
             self.rest(&round);
         }
+        self.keeper = None;
         self.close();
     }
 
@@ -133,6 +138,7 @@ impl Monitor {
 
     fn round(&mut self, now: Instant) -> Round {
         let mut round = Round::default();
+        self.keep_time(now);
         self.computing.retain(|(thread, poll)| thread.polls.get() == *poll && thread.words.observe().is_lent());
         for processor in 0..self.watches.len() {
             self.look_at(processor, now, &mut round);
@@ -145,6 +151,11 @@ impl Monitor {
         self.trim.round(&*self.scheduler, now);
         self.note_levels();
         round
+    }
+
+    /// Brings the coarse clock forward.
+    fn keep_time(&mut self, now: Instant) {
+        self.keeper.get_or_insert_with(|| Keeper::new(now)).advance(now);
     }
 
     fn look_at(&mut self, processor: usize, now: Instant, round: &mut Round) {

@@ -60,6 +60,8 @@ impl Monitor {
         match depth {
             Depth::Deep if self.may_sleep_deeply() => {
                 let since = Instant::now();
+                // Whoever does anything meanwhile asks the clock; the next round keeps the time again.
+                self.keeper = None;
                 self.pool.doze.sleep_deeply(self.next_errand(since));
                 slept_deeply = Some(since.elapsed());
             }

@@ -1,4 +1,4 @@
-//! Is this task waiting, queued, running or over, and who may touch its parts?
+//! Is this task waiting, queued, running or over, since when, and who may touch its parts?
 //!
 //! ```text
 //! bit 0     SCHEDULED      it is in a queue, or goes back into one when its poll ends
@@ -7,7 +7,8 @@
 //! bit 3     CANCELLED      to be dropped instead of polled
 //! bit 4     JOIN_INTEREST  the JoinHandle is alive: the output is its to take
 //! bit 5     JOIN_WAKER     the finisher may read the join waker; unset: it is the JoinHandle's to write
-//! bits 6..  references: queue entry or running poll, registry, JoinHandle, AbortHandles, wakers
+//! bits 6..34   since when it waits, in ticks of the coarse clock; of no meaning unless it does
+//! bits 34..    references: queue entry or running poll, registry, JoinHandle, AbortHandles, wakers
 //!
 //!            notify                start                     finish
 //!   idle -------------> SCHEDULED ---------> RUNNING ------------------------> COMPLETE
@@ -19,27 +20,40 @@
 //!
 //! Every transition is one read-modify-write, also those that change nothing: a `notify` that finds the task scheduled already must still publish
 //! what the waker's thread wrote before, or the next poll may read old values and sleep for ever.
+//!
+//! The stamp is written by the transition that begins the wait, in the same step: who sees that the task waits sees since when. Only there: in `suspend: Reschedule`, `notify` and a spawn it would tell for how long a task has been queued, and cost
+//! each of them a nanosecond. References lie above it, so no count ever carries into it.
 
-use crate::sync::{AtomicUsize, Ordering};
+use handover_blocking::coarse::{self, Tick};
 
-const SCHEDULED: usize = 1;
-const RUNNING: usize = 1 << 1;
-const COMPLETE: usize = 1 << 2;
-const CANCELLED: usize = 1 << 3;
-const JOIN_INTEREST: usize = 1 << 4;
-const JOIN_WAKER: usize = 1 << 5;
-const REFERENCE: usize = 1 << 6;
+use crate::sync::{AtomicU64, Ordering};
 
-/// More references than this are a leak in a loop; going on would overflow into a freed task.
-const MAX_REFERENCES: usize = usize::MAX >> 8;
+const SCHEDULED: u64 = 1;
+const RUNNING: u64 = 1 << 1;
+const COMPLETE: u64 = 1 << 2;
+const CANCELLED: u64 = 1 << 3;
+const JOIN_INTEREST: u64 = 1 << 4;
+const JOIN_WAKER: u64 = 1 << 5;
+const SINCE_SHIFT: u32 = 6;
+const SINCE: u64 = ((1 << Tick::BITS) - 1) << SINCE_SHIFT;
+const REFERENCE: u64 = 1 << (SINCE_SHIFT + Tick::BITS);
+
+/// More references than this (8 GiB of wakers of one task) are a leak in a loop; going on would overflow into a freed task. As many again fit in, for threads that count while one aborts.
+const MAX_REFERENCES: u64 = u64::MAX / REFERENCE / 2;
 
 /// The state word of one task.
 #[derive(Debug)]
-pub struct State(AtomicUsize);
+pub struct State(AtomicU64);
 
 /// A reading of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Snapshot(usize);
+pub struct Snapshot(u64);
+
+/// The word of a task that begins to wait at `now`.
+#[inline]
+fn stamped(word: u64, now: Tick) -> u64 {
+    word & !SINCE | u64::from(now.number()) << SINCE_SHIFT
+}
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -88,8 +102,13 @@ impl Snapshot {
         self.0 & JOIN_WAKER != 0
     }
 
+    /// Since when it waits, if it does.
+    pub fn since(self) -> Tick {
+        Tick::new(((self.0 & SINCE) >> SINCE_SHIFT) as u32)
+    }
+
     /// How many references there are.
-    pub fn references(self) -> usize {
+    pub fn references(self) -> u64 {
         self.0 / REFERENCE
     }
 }
@@ -155,7 +174,7 @@ pub enum LeaveJoin {
 impl State {
     /// A task that is about to be put into a queue: referenced by the queue, the registry and its JoinHandle.
     pub fn new() -> Self {
-        Self(AtomicUsize::new(SCHEDULED | JOIN_INTEREST | (3 * REFERENCE)))
+        Self(AtomicU64::new(SCHEDULED | JOIN_INTEREST | (3 * REFERENCE)))
     }
 
     /// What it is now.
@@ -176,16 +195,44 @@ impl State {
     pub fn suspend(&self) -> Suspend {
         let mut before = self.0.load(Ordering::Relaxed);
         loop {
-            if before & CANCELLED != 0 {
-                return Suspend::Cancel;
+            match before & (SCHEDULED | CANCELLED) {
+                SCHEDULED => {}
+                0 => return self.begin_wait(before),
+                _ => return Suspend::Cancel,
             }
-            let scheduled = before & SCHEDULED != 0;
-            let after = if scheduled { before & !RUNNING } else { (before & !RUNNING) - REFERENCE };
+            // AcqRel: as in `wait_since`.
+            match self.0.compare_exchange_weak(before, before & !RUNNING, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Suspend::Reschedule,
+                Err(now) => before = now,
+            }
+        }
+    }
+
+    /// RUNNING -> idle, of a task that has not been woken or cancelled yet.
+    #[inline]
+    fn begin_wait(&self, before: u64) -> Suspend {
+        match coarse::kept() {
+            Some(now) => self.wait_since(now, before),
+            None => self.wait_since_now(before),
+        }
+    }
+
+    /// [`begin_wait`](Self::begin_wait) while nobody keeps the time. Apart, and last: the frame that the clock needs is none of `suspend`'s.
+    #[cold]
+    #[inline(never)]
+    fn wait_since_now(&self, before: u64) -> Suspend {
+        self.wait_since(coarse::read(), before)
+    }
+
+    #[inline]
+    fn wait_since(&self, now: Tick, mut before: u64) -> Suspend {
+        loop {
+            let after = stamped(before & !RUNNING, now) - REFERENCE;
             // Release: hands the future to the thread that polls next. Acquire: if this frees it, every other reference's use comes before.
             match self.0.compare_exchange_weak(before, after, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) if scheduled => return Suspend::Reschedule,
                 Ok(_) if after / REFERENCE == 0 => return Suspend::Free,
                 Ok(_) => return Suspend::Idle,
+                Err(now) if now & (SCHEDULED | CANCELLED) != 0 => return self.suspend(),
                 Err(now) => before = now,
             }
         }
@@ -199,7 +246,7 @@ impl State {
         Snapshot(before)
     }
 
-    fn update(&self, mut next: impl FnMut(usize) -> usize) -> usize {
+    fn update(&self, mut next: impl FnMut(u64) -> u64) -> u64 {
         let mut before = self.0.load(Ordering::Relaxed);
         loop {
             // AcqRel: see the module's text for why even an unchanged word is written.
@@ -291,5 +338,57 @@ impl State {
 impl Default for State {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_task_that_waits_has_the_stamp_of_when_it_began_to() {
+        let (state, before) = (State::new(), Instant::now());
+        assert_eq!(state.start(), Start::Poll);
+        assert_eq!(state.suspend(), Suspend::Idle);
+        let (waited, longest) = (state.load().since().elapsed(Instant::now()), before.elapsed() + Duration::from_millis(80));
+        assert!(waited <= longest, "{waited:?} of at most {longest:?}");
+    }
+
+    #[test]
+    fn neither_flags_nor_references_change_with_the_stamp_and_the_other_way_round() {
+        let all = SCHEDULED | RUNNING | COMPLETE | CANCELLED | JOIN_INTEREST | JOIN_WAKER;
+        for word in [all, REFERENCE, all | !(REFERENCE - 1)] {
+            for number in [0, 1, u32::MAX] {
+                let seen = Snapshot(stamped(word | SINCE, Tick::new(number)));
+                assert_eq!((seen.0 & !SINCE, seen.since()), (word, Tick::new(number)));
+            }
+        }
+    }
+
+    const CHILD: &str = "HANDOVER_TEST_REFERENCES";
+
+    /// The part of the next test that runs in a process of its own.
+    #[test]
+    fn overflowing_child() {
+        let Ok(references) = std::env::var(CHILD) else { return };
+        let state = State(AtomicU64::new(SINCE + references.parse::<u64>().expect("a number") * REFERENCE));
+        state.reference();
+        println!("it goes on");
+    }
+
+    #[test]
+    fn a_count_that_would_overflow_ends_the_process() {
+        let with = |references: u64| {
+            let mut child = Command::new(std::env::current_exe().expect("this test's program"));
+            child.args(["task::state::tests::overflowing_child", "--exact", "--nocapture"]).env(CHILD, references.to_string());
+            child.output().expect("it runs")
+        };
+        let (last, first_too_many) = (with(MAX_REFERENCES - 1), with(MAX_REFERENCES));
+        assert!(last.status.success() && String::from_utf8_lossy(&last.stdout).contains("it goes on"), "{last:?}");
+        assert_eq!(first_too_many.status.code(), None, "by a signal: {first_too_many:?}");
+        assert!(!String::from_utf8_lossy(&first_too_many.stdout).contains("it goes on"));
     }
 }
