@@ -95,13 +95,13 @@ fn a_task_that_waits_for_two_things_names_both() {
 }
 
 #[test]
-fn a_task_that_waits_for_another_task_waits_for_something_else() {
+fn a_task_that_waits_for_another_task_waits_to_be_woken() {
     let (runtime, _watchdog) = runtime(Builder::new().processors(1));
     let other = runtime.spawn(std::future::pending::<()>());
     let task = runtime.spawn(async { other.await.map(drop) });
     let seen = task_when(&runtime, task.id(), |task| task.state == State::Waiting);
     assert_eq!(seen.waits_for.len(), 0);
-    assert!(seen.to_string().contains(": waiting for something else, for "), "{seen}");
+    assert!(seen.to_string().contains(": waiting to be woken, for "), "{seen}");
 }
 
 #[test]

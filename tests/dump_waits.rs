@@ -86,7 +86,7 @@ fn a_waiting_task_says_for_how_long() {
         let seen = doer.waiting();
         waited = seen.elapsed.expect("it waits");
         assert!(waited >= at_least, "{waited:?} of {at_least:?}");
-        assert!(seen.to_string().contains(": waiting for something else, for "), "{seen}");
+        assert!(seen.to_string().contains(": waiting to be woken, for "), "{seen}");
     }
     // When it has done something meanwhile, then it is shown from then on.
     let excesses = [(); 3].map(|()| doer.excess_after(|| ()));

@@ -265,7 +265,7 @@ function showTasks(now) {
   rows("tasks", shown.map((task) => [
     `${task.id}`, badge(name(task.state), task.state), task.state === "waiting" ? waited(task.millis) : time(task.millis), `${task.exact ? "" : "> "}${time(task.age)}`,
     task.name === undefined ? site(task.spawned_at) : [task.name, " ", site(task.spawned_at)],
-    task.call ? site(task.call) : task.waits ? task.waits.join(", or ") : task.state === "waiting" ? "something else" : "",
+    task.call ? site(task.call) : task.waits ? task.waits.join(", or ") : task.state === "waiting" ? "to be woken" : "",
   ]));
   text("tasks-note", `${shown.length} of ${count(now.task_count)} tasks shown${now.task_count > now.tasks.length ? "; listed are those longest in a poll or call, then the queued, then those that have waited longest" : ""}. Ages are from when this page first saw a task.`);
 }

@@ -126,7 +126,7 @@ impl Display for Task {
         }
         write!(f, "{}", self.state)?;
         if self.state == State::Waiting && self.waits_for.is_empty() {
-            f.write_str(" for something else")?;
+            f.write_str(" to be woken")?;
         }
         for (n, wait) in self.waits_for.iter().enumerate() {
             write!(f, " {} {wait}", if n == 0 { "for" } else { "or" })?;
