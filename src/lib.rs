@@ -41,11 +41,11 @@ mod named_error;
 pub mod net;
 #[cfg(feature = "process")]
 pub mod process;
-#[cfg(any(feature = "net", feature = "time"))]
 mod resource;
 pub mod runtime;
 #[cfg(feature = "signal")]
 pub mod signal;
+mod source;
 pub mod syscall;
 pub mod task;
 #[cfg(feature = "time")]

@@ -1,6 +1,6 @@
-//! What does tokio-console see of a timer or a socket?
+//! What does tokio-console see of a timer, a socket, or whatever else tasks wait for?
 //!
-//! A row for the *resource*, one for each *operation* that tasks wait for in it, and an event for each poll of one; docs/console.md has the names and fields. A subscriber is user code: everything here is done
+//! A row for the *resource*, one for each *operation* that tasks wait for in it, and events for those polls that are news; docs/console.md has the names and fields. A subscriber is user code: everything here is done
 //! where the task's own code runs.
 
 use std::panic::Location;
@@ -11,13 +11,17 @@ use handover_blocking::shown::{Shown, undisturbed};
 use tracing::Span;
 
 use crate::runtime::Handle;
+use crate::task;
+use told::Told;
 
-/// Whether timers and sockets that are made now are to be shown.
+mod told;
+
+/// Whether what is made now is to be shown.
 pub(crate) fn are_traced() -> bool {
     Handle::with_current(|handle| handle.shared().traces_tasks()).unwrap_or(false)
 }
 
-/// A timer or a socket that is shown.
+/// A timer, a socket or another descriptor that is shown.
 pub(crate) struct Resource {
     /// Before the row that they belong to.
     operations: Vec<Operation>,
@@ -28,6 +32,7 @@ pub(crate) struct Resource {
 struct Operation {
     poll: Shown,
     shown: Shown,
+    told: Told,
 }
 
 impl Resource {
@@ -51,14 +56,17 @@ impl Resource {
         Some(Self { operations, shown })
     }
 
-    /// Polls one of the operations, and tells what came of it.
+    /// Polls one of the operations, and tells what came of it if that is news.
     pub(crate) fn poll<T>(&self, operation: usize, op_name: &'static str, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
         let operation = &self.operations[operation];
         let _resource = self.shown.enter();
         let _operation = operation.shown.enter();
         let _poll = operation.poll.enter();
         let polled = poll();
-        undisturbed(|| tracing::trace!(target: "runtime::resource::poll_op", op_name, is_ready = polled.is_ready()));
+        let is_ready = polled.is_ready();
+        if operation.told.is_news(task::try_id().map_or(0, task::Id::as_u64), is_ready) {
+            undisturbed(|| tracing::trace!(target: "runtime::resource::poll_op", op_name, is_ready));
+        }
         polled
     }
 
@@ -74,8 +82,15 @@ impl Resource {
         });
     }
 
-    /// A socket has this descriptor.
-    #[cfg_attr(not(feature = "net"), expect(dead_code, reason = "sockets are switched off"))]
+    /// Which signals it hears.
+    #[cfg_attr(not(feature = "signal"), expect(dead_code, reason = "signals are switched off"))]
+    pub(crate) fn hears(&self, signal: &str) {
+        self.shown.within(|| {
+            undisturbed(|| tracing::trace!(target: "runtime::resource::state_update", signal, signal.unit = "", signal.op = "override"))
+        });
+    }
+
+    /// What it reads or writes.
     pub(crate) fn has_descriptor(&self, fd: u64) {
         self.shown
             .within(|| undisturbed(|| tracing::trace!(target: "runtime::resource::state_update", fd, fd.unit = "", fd.op = "override")));
@@ -93,7 +108,7 @@ impl Operation {
             )
         })?;
         let poll = shown.within(|| Shown::new(poll_span))?;
-        Some(Self { poll, shown })
+        Some(Self { poll, shown, told: Told::nothing() })
     }
 }
 

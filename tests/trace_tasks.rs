@@ -12,7 +12,10 @@ mod recorder;
 mod watchdog;
 
 use std::future::{pending, poll_fn};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::task::{Poll, Waker};
 use std::thread;
@@ -22,8 +25,11 @@ use alone::alone;
 use futures::executor::block_on;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use handover::Hint;
+use handover::io::{AsyncFd, Fd};
 use handover::net::{TcpListener, TcpStream};
+use handover::process::Command;
 use handover::runtime::{Builder, Runtime};
+use handover::signal::unix::{SignalKind, signal};
 use handover::task;
 use latch::Latch;
 use recorder::{EventSeen, Recorder, SpanSeen, Value};
@@ -352,6 +358,176 @@ fn sockets_are_resources_whose_operations_are_those_of_the_task_that_waits() {
     assert!(matches!(&*updates, [update] if matches!(update.fields["fd"], Value::U64(1..))), "{updates:?}");
 }
 
+/// What was told of the polls of one operation of a resource by the task.
+fn polls_by(task: task::Id, operation: &SpanSeen) -> Vec<bool> {
+    let task = Recorder::task(task);
+    let told = Recorder::events(|event| {
+        event.target == "runtime::resource::poll_op" && event.around.first() == Some(&task.id) && event.around.contains(&operation.id)
+    });
+    told.iter().map(|poll| poll.fields["is_ready"] == Value::Bool(true)).collect()
+}
+
+#[test]
+fn a_descriptor_of_any_kind_is_a_resource_that_says_its_kind_and_where_it_was_made() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    // Given a pipe that nobody has written yet, and a socket of somebody else's type,
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let (id, line) = runtime.block_on(async {
+        let line = u64::from(line!()) + 1;
+        let mut reader = Fd::new(reader).unwrap();
+        let socket = AsyncFd::new(ours).unwrap();
+        let mut byte = [0];
+        let mut read = pin!(reader.read_exact(&mut byte));
+        let mut readable = pin!(socket.readable());
+        // when a task waits for both, until they are ready,
+        assert!(futures::poll!(read.as_mut()).is_pending() && futures::poll!(readable.as_mut()).is_pending());
+        writer.write_all(b"!").unwrap();
+        theirs.write_all(b"!").unwrap();
+        read.await.unwrap();
+        readable.await.unwrap().retain_ready();
+        (task::id(), line)
+    });
+    // then each is a resource, and the task was seen to wait in it.
+    for (of_type, kind, line, operations_expected) in [("Fd", "pipe", line, 1), ("AsyncFd", "socket", line + 1, 2)] {
+        let (resource, operations, _) = resource(since, of_type);
+        assert_eq!((resource.text("kind"), resource.number("loc.line"), resource.is_closed()), (kind, line, true), "{resource:?}");
+        assert!(resource.text("loc.file").ends_with("tests/trace_tasks.rs"), "{resource:?}");
+        assert_eq!(operations.len(), operations_expected, "{operations:?}");
+        assert_eq!(operations[0].text("source"), "read");
+        let polls = polls_by(id, &operations[0]);
+        assert!(polls.first() == Some(&false) && polls.last() == Some(&true), "{of_type}: {polls:?}");
+    }
+}
+
+#[test]
+fn a_child_and_its_pipes_are_resources() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    let id = runtime.block_on(async {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Nothing was written yet, so neither has the child.
+        let mut text = String::new();
+        let mut output = child.stdout.take().unwrap();
+        let mut read = pin!(output.read_to_string(&mut text));
+        assert!(futures::poll!(read.as_mut()).is_pending());
+        let mut ended = pin!(async {
+            let mut input = child.stdin.take().unwrap();
+            input.write_all(b"meow").await.unwrap();
+            // It is open, and so the child lives.
+            let mut wait = pin!(child.wait());
+            assert!(futures::poll!(wait.as_mut()).is_pending());
+            drop(input);
+            wait.await.unwrap()
+        });
+        let (_, status) = futures::join!(read, ended.as_mut());
+        assert!(status.success());
+        task::id()
+    });
+    for (of_type, kind, operation) in [("ChildStdin", "pipe", "write"), ("ChildStdout", "pipe", "read"), ("Child", "pidfd", "read")] {
+        let (resource, operations, _) = resource(since, of_type);
+        assert_eq!((resource.text("kind"), resource.is_closed()), (kind, true), "{resource:?}");
+        let [one] = &*operations else { panic!("one operation: {operations:?}") };
+        assert_eq!(one.text("source"), operation);
+        let polls = polls_by(id, one);
+        assert!(polls.last() == Some(&true) && (!polls[0] || operation == "write"), "{of_type}: {polls:?}");
+    }
+}
+
+#[test]
+fn a_listener_for_signals_is_a_resource_that_names_its_signal() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    let (id, line) = runtime.block_on(async {
+        let line = u64::from(line!()) + 1;
+        let mut hangups = signal(SignalKind::hangup()).unwrap();
+        let mut recv = pin!(hangups.recv());
+        assert!(futures::poll!(recv.as_mut()).is_pending());
+        // SAFETY: it has a handler by now.
+        unsafe { libc::raise(libc::SIGHUP) };
+        recv.await.unwrap();
+        (task::id(), line)
+    });
+    let (resource, operations, _) = resource(since, "Signal");
+    assert_eq!((resource.text("kind"), resource.number("loc.line"), resource.is_closed()), ("signal", line, true), "{resource:?}");
+    let [recv] = &*operations else { panic!("one operation: {operations:?}") };
+    let polls = polls_by(id, recv);
+    assert!(recv.text("source") == "recv" && polls.first() == Some(&false) && polls.last() == Some(&true), "{polls:?}");
+    let updates = Recorder::events(|event| event.target == "runtime::resource::state_update" && event.around.ends_with(&[resource.id]));
+    assert!(matches!(&*updates, [update] if update.fields["signal"] == Value::Str("SIGHUP (1)".to_owned())), "{updates:?}");
+}
+
+#[test]
+fn a_copy_by_the_kernel_waits_in_the_row_of_its_socket() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let (id, copied) = runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = futures::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (mut client, (server, _)) = (client.unwrap(), accepted.unwrap());
+        // Into a pipe: by splice(2).
+        let copy = handover::spawn(async move {
+            let mut pipe = Fd::new(writer).unwrap();
+            (task::id(), handover::io::copy(&mut &server, &mut pipe).await.unwrap())
+        });
+        handover::yield_now().await;
+        client.write_all(b"spliced").await.unwrap();
+        drop(client);
+        copy.await.unwrap()
+    });
+    assert_eq!(copied, 7);
+    let reads = Recorder::spans(|span| span.id > since && span.name == "runtime.resource.async_op" && span.text("source") == "read");
+    assert!(reads.iter().any(|read| !polls_by(id, read).is_empty()), "{reads:?}");
+}
+
+#[test]
+fn a_thousand_polls_of_a_socket_are_told_as_few() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    runtime.block_on(async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (Fd::new(ours).unwrap(), Fd::new(theirs).unwrap());
+        let mut byte = [0];
+        for _ in 0..1_000 {
+            ours.write_all(b"?").await.unwrap();
+            theirs.read_exact(&mut byte).await.unwrap();
+        }
+    });
+    let (socket, _, told) = resource(since, "Fd");
+    let polled = Recorder::spans(|span| span.name == "runtime.resource.async_op.poll" && span.around.contains(&socket.id));
+    assert_eq!(polled.iter().map(|operation| operation.enters).max(), Some(1_000), "{polled:?}");
+    assert!((1..=2).contains(&told.len()), "{told:?}");
+}
+
+#[test]
+fn intervals_and_timeouts_are_timers_by_their_own_names() {
+    let _alone = alone();
+    let (runtime, _watchdog) = runtime(1, true);
+    let since = last_span();
+    let line = runtime.block_on(async {
+        let line = u64::from(line!()) + 1;
+        let mut ticks = handover::time::interval(Duration::from_millis(5));
+        let _elapsed = handover::time::timeout(Duration::from_millis(1), pending::<()>()).await.unwrap_err();
+        ticks.tick().await;
+        ticks.tick().await;
+        line
+    });
+    for (of_type, operation, line) in [("Interval", "Interval::poll_tick", line), ("Timeout", "Timeout::poll", line + 1)] {
+        let (timer, operations, polls) = resource(since, of_type);
+        assert_eq!((timer.text("kind"), timer.number("loc.line"), timer.is_closed()), ("timer", line, true), "{timer:?}");
+        assert_eq!(operations[0].text("source"), operation);
+        assert!(polls.last().is_some_and(|poll| poll.fields["is_ready"] == Value::Bool(true)), "{polls:?}");
+    }
+}
+
 #[test]
 fn a_runtime_that_does_not_trace_tells_nothing() {
     let _alone = alone();
@@ -361,6 +537,9 @@ fn a_runtime_that_does_not_trace_tells_nothing() {
         let task = task::Builder::new().name("quiet").spawn(async {
             handover::time::sleep(Duration::from_millis(1)).await;
             handover::blocking(|| ()).hint(Hint::Long).await;
+            let _hangups = signal(SignalKind::hangup())?;
+            let _pipe = Fd::new(std::io::pipe()?.0)?;
+            Command::new("true").stdin(Stdio::piped()).status().await?;
             TcpListener::bind("127.0.0.1:0").await.map(drop)
         });
         task.unwrap().await.unwrap().unwrap();
@@ -384,9 +563,11 @@ fn a_sleep_goes_with_its_row_to_another_runtime() {
     let (timer, operations, polls) = resource(since, "Sleep");
     assert_eq!(operations.len(), 1);
     let task = Recorder::task(id);
-    // The poll that finds the first one gone, one that waits, and the last.
     let moved: Vec<_> = polls.iter().filter(|poll| poll.around.first() == Some(&task.id)).collect();
-    assert!(moved.len() >= 3 && moved.last().is_some_and(|poll| poll.fields["is_ready"] == Value::Bool(true)), "{polls:?}");
+    assert!(moved.last().is_some_and(|poll| poll.fields["is_ready"] == Value::Bool(true)), "{polls:?}");
+    // There: one. Here: the poll that finds the first runtime gone, one that waits, and the last.
+    let spans = Recorder::spans(|span| span.name == "runtime.resource.async_op.poll" && span.around.contains(&timer.id));
+    assert!(matches!(&*spans, [polled] if polled.enters >= 4 && polled.enters == polled.exits), "{spans:?}");
     assert!(timer.is_closed());
 }
 
@@ -465,6 +646,7 @@ fn there_are_no_more_callsites_than_the_console_has_room_for() {
         let call = handover::spawn(async { handover::blocking(|| ()).hint(Hint::Long).await });
         task::Builder::new().spawn_blocking(|| ()).unwrap().await.unwrap();
         call.await.unwrap();
+        let _hangups = signal(SignalKind::hangup()).unwrap();
     });
     let room = [
         ("runtime.spawn", 2, 8),
@@ -473,7 +655,7 @@ fn there_are_no_more_callsites_than_the_console_has_room_for() {
         ("runtime.resource.async_op", 1, 32),
         ("runtime.resource.async_op.poll", 1, 32),
         ("runtime::resource::poll_op", 1, 32),
-        ("runtime::resource::state_update", 2, 32),
+        ("runtime::resource::state_update", 3, 32),
     ];
     for (callsite, expected, room) in room {
         let found = Recorder::callsites(callsite);

@@ -4,12 +4,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::Location;
 use std::task::{Context, Poll, ready};
 
-use handover_reactor::{Direction, Interest, Source};
+use handover_reactor::{Direction, Interest};
 
 use super::ready_guard::{AsyncFdReadyGuard, AsyncFdReadyMutGuard};
 use super::refusal::explained;
+use crate::source::Source;
 use crate::wiring;
 
 /// Waits until a descriptor is ready, for types that do their own I/O: a device, an inotify, a library's connection.
@@ -70,6 +72,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// Outside a runtime. If the descriptor cannot be waited for (`EPERM`, for example a regular file), is registered already (`EEXIST`, of kind [`AlreadyExists`](io::ErrorKind::AlreadyExists)), or for the other reasons
     /// of epoll_ctl(2); the message names the descriptor. `inner` is dropped then.
+    #[track_caller]
     pub fn new(inner: T) -> io::Result<Self> {
         Self::with_interest(inner, Interest::BOTH)
     }
@@ -79,9 +82,11 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// As [`new`](Self::new).
+    #[track_caller]
     pub fn with_interest(inner: T, interest: Interest) -> io::Result<Self> {
         let fd = inner.as_fd().as_raw_fd();
-        let source = wiring::reactor()?.register(fd, interest).map_err(|error| explained(fd, error))?;
+        let source = Source::register_at(&wiring::reactor()?, fd, interest, "AsyncFd", Some(Location::caller()))
+            .map_err(|error| explained(fd, error))?;
         Ok(Self { source, inner })
     }
 
@@ -113,7 +118,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing is lost: readiness stays until it is cleared.
     pub async fn ready(&self, interest: Interest) -> io::Result<AsyncFdReadyGuard<'_, T>> {
         poll_fn(wiring::poll_proceed).await;
-        Ok(AsyncFdReadyGuard::new(self, self.source.ready(interest).await?))
+        Ok(AsyncFdReadyGuard::new(self, self.source.ready_for(interest).await?))
     }
 
     /// [`ready`](Self::ready), for I/O that needs the object exclusively.
@@ -127,7 +132,7 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing is lost.
     pub async fn ready_mut(&mut self, interest: Interest) -> io::Result<AsyncFdReadyMutGuard<'_, T>> {
         poll_fn(wiring::poll_proceed).await;
-        let seen = self.source.ready(interest).await?;
+        let seen = self.source.ready_for(interest).await?;
         Ok(AsyncFdReadyMutGuard::new(self, seen))
     }
 

@@ -4,12 +4,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::Location;
 
 use handover_blocking::sys::descriptor::{self, Kind};
-use handover_reactor::{Direction, Interest, Source};
+use handover_reactor::{Direction, Interest};
 
 use super::refusal::explained;
 use super::waiting::{Way, ask};
+use crate::source::Source;
 use crate::wiring;
 
 /// Any descriptor: a socket, a pipe, a terminal, an eventfd, an inotify, a file, a device. As `os.File` of Go, it finds out by itself how to use it.
@@ -91,13 +93,14 @@ impl<T: AsFd> Fd<T> {
     ///
     /// Outside a runtime, unless it is a file; if it is registered with the runtime already (of kind [`AlreadyExists`](io::ErrorKind::AlreadyExists)); those of fstat(2), fcntl(2) and epoll_ctl(2). The message names the
     /// descriptor.
+    #[track_caller]
     pub fn new(inner: T) -> io::Result<Self> {
-        Self::with_interest(inner, Interest::BOTH)
+        Self::of_type(inner, Interest::BOTH, "Fd", Some(Location::caller()))
     }
 
-    /// Watches for no more than `wanted`.
-    pub(super) fn with_interest(inner: T, wanted: Interest) -> io::Result<Self> {
-        let route = Route::of(inner.as_fd(), wanted)?;
+    /// One that is shown as a `concrete_type` that was made `at`, and is watched for no more than `wanted`.
+    pub(super) fn of_type(inner: T, wanted: Interest, concrete_type: &str, at: Option<&Location<'_>>) -> io::Result<Self> {
+        let route = Route::of(inner.as_fd(), wanted, concrete_type, at)?;
         Ok(Self { route, inner: Some(inner) })
     }
 
@@ -145,7 +148,7 @@ impl<T: AsFd> Fd<T> {
         poll_fn(wiring::poll_proceed).await;
         let Some(Waiting { source, .. }) = self.route().waiting(direction) else { return Ok(()) };
         loop {
-            let seen = source.ready(direction.interest()).await?;
+            let seen = source.ready(direction).await?;
             // What was seen may be long gone, if nobody has met `EAGAIN` since.
             match ask(self.as_fd(), direction) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => source.clear(seen),
@@ -192,7 +195,7 @@ impl Fd {
     /// ```
     pub async fn open(path: impl AsRef<std::path::Path>, options: &crate::fs::OpenOptions) -> io::Result<Self> {
         let file: OwnedFd = options.open(path).await?.into();
-        let mut fd = Self::new(file)?;
+        let mut fd = Self::of_type(file, Interest::BOTH, "Fd", None)?;
         if let Route::Waiting(waiting) = &mut fd.route {
             let file = fd.inner.as_ref().expect("it was just opened").as_fd();
             // It is nobody else's yet.
@@ -204,7 +207,7 @@ impl Fd {
 }
 
 impl Route {
-    fn of(fd: BorrowedFd<'_>, wanted: Interest) -> io::Result<Self> {
+    fn of(fd: BorrowedFd<'_>, wanted: Interest, concrete_type: &str, at: Option<&Location<'_>>) -> io::Result<Self> {
         let number = fd.as_raw_fd();
         let explain = |error| explained(number, error);
         let kind = descriptor::kind(fd).map_err(explain)?;
@@ -219,7 +222,7 @@ impl Route {
             (false, true) => Interest::WRITABLE,
             _ => Interest::BOTH,
         };
-        match wiring::reactor()?.register(number, interest) {
+        match Source::register_at(&wiring::reactor()?, number, interest, concrete_type, at) {
             Ok(source) => {
                 // The first call is made without a round through the poller: it does not block if this is wrong.
                 source.assume_ready(interest);
@@ -262,6 +265,7 @@ impl<T: AsFd> Drop for Fd<T> {
 impl TryFrom<OwnedFd> for Fd {
     type Error = io::Error;
 
+    #[track_caller]
     fn try_from(fd: OwnedFd) -> io::Result<Self> {
         Self::new(fd)
     }

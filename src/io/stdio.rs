@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -36,8 +37,9 @@ use crate::by_reference::by_reference;
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn stdin() -> Stdin {
-    Stdin(Stream::new(std::io::stdin(), Interest::READABLE))
+    Stdin(Stream::new(std::io::stdin(), Interest::READABLE, "Stdin"))
 }
 
 /// The standard output of the process.
@@ -62,8 +64,9 @@ pub fn stdin() -> Stdin {
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn stdout() -> Stdout {
-    Stdout(Stream::new(std::io::stdout(), Interest::WRITABLE))
+    Stdout(Stream::new(std::io::stdout(), Interest::WRITABLE, "Stdout"))
 }
 
 /// The standard error of the process. It is as [`stdout`].
@@ -79,8 +82,9 @@ pub fn stdout() -> Stdout {
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn stderr() -> Stderr {
-    Stderr(Stream::new(std::io::stderr(), Interest::WRITABLE))
+    Stderr(Stream::new(std::io::stderr(), Interest::WRITABLE, "Stderr"))
 }
 
 /// A handle of the standard input; see [`stdin`].
@@ -96,19 +100,24 @@ pub struct Stderr(Stream<std::io::Stderr>);
 struct Stream<S> {
     std: S,
     interest: Interest,
+    /// As what it is shown.
+    concrete_type: &'static str,
+    made_at: &'static Location<'static>,
     fd: OnceLock<Fd>,
 }
 
 impl<S: AsFd> Stream<S> {
-    fn new(std: S, interest: Interest) -> Self {
-        Self { std, interest, fd: OnceLock::new() }
+    #[track_caller]
+    fn new(std: S, interest: Interest, concrete_type: &'static str) -> Self {
+        Self { std, interest, concrete_type, made_at: Location::caller(), fd: OnceLock::new() }
     }
 
     fn fd(&self) -> io::Result<&Fd> {
         if let Some(fd) = self.fd.get() {
             return Ok(fd);
         }
-        let fd = Fd::with_interest(self.std.as_fd().try_clone_to_owned()?, self.interest)?;
+        let duplicate = self.std.as_fd().try_clone_to_owned()?;
+        let fd = Fd::of_type(duplicate, self.interest, self.concrete_type, Some(self.made_at))?;
         // If another task has come first, this one is closed again.
         Ok(self.fd.get_or_init(|| fd))
     }

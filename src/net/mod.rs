@@ -6,7 +6,6 @@
 //! A socket belongs to the runtime in which it was made. It may outlive it; its calls then say in an error that the runtime was shut down.
 
 mod lookup;
-mod source;
 mod tcp_listener;
 mod tcp_stream;
 
@@ -17,10 +16,9 @@ pub use tcp_stream::TcpStream;
 use std::future::poll_fn;
 use std::io;
 
-use handover_reactor::Direction;
-use source::Source;
-
+use crate::source::Source;
 use crate::wiring;
+use handover_reactor::Direction;
 
 /// Makes `call` once it does not block. Any number of tasks may wait in this at once, unlike in the `poll_*` functions.
 async fn when_ready<R>(source: &Source, direction: Direction, mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {

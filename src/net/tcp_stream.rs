@@ -260,7 +260,7 @@ impl TcpStream {
     }
 
     /// Its registration, for calls that are made elsewhere.
-    pub(crate) fn source(&self) -> &handover_reactor::Source {
+    pub(crate) fn source(&self) -> &Source {
         &self.source
     }
 

@@ -12,11 +12,12 @@ use std::process::ExitStatus;
 use std::task::{Context, Poll, ready};
 
 use handover_blocking::sys::calls;
-use handover_reactor::{Direction, Interest, Source};
+use handover_reactor::{Direction, Interest};
 
 use crate::runtime::Handle;
 use crate::signal::SignalKind;
 use crate::signal::unix::{self, Signal};
+use crate::source::Source;
 use crate::wiring;
 
 /// A process that was started here and may not be reaped yet.
@@ -102,7 +103,7 @@ impl Running {
 
     fn start_watch(&self) -> io::Result<Watch> {
         let reactor = self.handle.reactor();
-        let source = self.pidfd.as_ref().map(|pidfd| reactor.register(pidfd.as_raw_fd(), Interest::READABLE));
+        let source = self.pidfd.as_ref().map(|pidfd| Source::register(reactor, pidfd.as_raw_fd(), Interest::READABLE, "Child"));
         match source {
             Some(Ok(source)) => Ok(Watch::PidFd(source)),
             // If the runtime was shut down, the listener says so.

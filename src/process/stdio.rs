@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use handover_reactor::{Direction, Interest, Reactor, Source};
+use handover_reactor::{Direction, Interest, Reactor};
 use mio::unix::pipe::{Receiver, Sender};
 
+use crate::source::Source;
 use crate::wiring;
 
 /// Our end of a pipe.
@@ -24,8 +25,8 @@ struct Pipe<P> {
 }
 
 impl<P: AsRawFd> Pipe<P> {
-    fn register(end: P, interest: Interest, reactor: &Arc<Reactor>) -> io::Result<Self> {
-        let source = reactor.register(end.as_raw_fd(), interest)?;
+    fn register(end: P, interest: Interest, reactor: &Arc<Reactor>, concrete_type: &str) -> io::Result<Self> {
+        let source = Source::register(reactor, end.as_raw_fd(), interest, concrete_type)?;
         Ok(Self { source, end })
     }
 }
@@ -73,7 +74,7 @@ impl ChildStdin {
     pub(super) fn register(pipe: OwnedFd, reactor: &Arc<Reactor>) -> io::Result<Self> {
         let end = Sender::from(std::process::ChildStdin::from(pipe));
         end.set_nonblocking(true)?;
-        Ok(Self { pipe: Some(Pipe::register(end, Interest::WRITABLE, reactor)?) })
+        Ok(Self { pipe: Some(Pipe::register(end, Interest::WRITABLE, reactor, "ChildStdin")?) })
     }
 
     fn open(&self) -> io::Result<&Pipe<Sender>> {
@@ -150,7 +151,7 @@ macro_rules! output {
             pub(super) fn register(pipe: OwnedFd, reactor: &Arc<Reactor>) -> io::Result<Self> {
                 let end = Receiver::from(std::process::$name::from(pipe));
                 end.set_nonblocking(true)?;
-                Ok(Self { pipe: Pipe::register(end, Interest::READABLE, reactor)? })
+                Ok(Self { pipe: Pipe::register(end, Interest::READABLE, reactor, stringify!($name))? })
             }
 
             /// Takes over a pipe from a child that the standard library started, and makes it non-blocking.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,7 @@ use handover_reactor::Reactor;
 
 use super::hub::{Hub, Place};
 pub use super::kind::SignalKind;
+use crate::resource::{self, Resource};
 use crate::wiring;
 
 /// Listens for signals of a kind from now on, in the current runtime.
@@ -44,15 +46,24 @@ use crate::wiring;
 /// # Ok(())
 /// # }
 /// ```
+#[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    listen(&wiring::reactor()?, kind)
+    listen_at(&wiring::reactor()?, kind, Some(Location::caller()))
 }
 
 /// [`signal`] in the runtime of this reactor.
 pub(crate) fn listen(reactor: &Arc<Reactor>, kind: SignalKind) -> io::Result<Signal> {
+    listen_at(reactor, kind, None)
+}
+
+fn listen_at(reactor: &Arc<Reactor>, kind: SignalKind, at: Option<&Location<'_>>) -> io::Result<Signal> {
     kind.install()?;
     let hub = Hub::of(reactor)?;
-    Ok(Signal { place: hub.join(), hub, kind, seen: kind.count() })
+    let resource = if resource::are_traced() { Resource::show("Signal", "signal", at, &["recv"]) } else { None };
+    if let Some(resource) = &resource {
+        resource.hears(&kind.to_string());
+    }
+    Ok(Signal { place: hub.join(), hub, kind, seen: kind.count(), resource })
 }
 
 /// A listener for one kind of signal; see [`signal`]. A [`Stream`] as well.
@@ -64,6 +75,7 @@ pub struct Signal {
     kind: SignalKind,
     /// The count of the kind that was heard last.
     seen: u64,
+    resource: Option<Resource>,
 }
 
 impl Signal {
@@ -79,6 +91,14 @@ impl Signal {
     /// [`recv`](Self::recv), for those who write futures by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         ready!(wiring::poll_proceed(cx));
+        // Taken out for as long as the rest is borrowed.
+        let Some(resource) = self.resource.take() else { return self.poll_hear(cx) };
+        let polled = resource.poll(0, "poll_recv", || self.poll_hear(cx));
+        self.resource = Some(resource);
+        polled
+    }
+
+    fn poll_hear(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         if self.hear() {
             return Poll::Ready(Some(()));
         }

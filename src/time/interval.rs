@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::{Sleep, after, sleep_until};
+use super::sleep::Role;
+use super::{Sleep, after};
 
 /// From this delay on a tick was missed, if its period is not shorter still: below it a busy machine is the more likely reason, and the rhythm is kept.
 const MISSED: Duration = Duration::from_millis(5);
+
+const ROLE: Role = Role { concrete_type: "Interval", operation: "Interval::poll_tick" };
 
 /// Ticks every `period`, at once for the first time.
 ///
@@ -42,7 +45,7 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "the period of an interval is zero, but there must be time between ticks");
-    Interval { sleep: sleep_until(start), period, missed: MissedTickBehavior::Burst }
+    Interval { sleep: Sleep::of(start, &ROLE), period, missed: MissedTickBehavior::Burst }
 }
 
 /// What an [`Interval`] does when a tick was fetched late: by 5 ms, or by its period if that is shorter.

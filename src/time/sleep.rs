@@ -64,8 +64,18 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { state: State::Unpolled(deadline, Location::caller()) }
+    Sleep::of(deadline, &SLEEP)
 }
+
+/// As what a sleep is shown to those who look at timers.
+#[derive(Debug)]
+pub(super) struct Role {
+    pub(super) concrete_type: &'static str,
+    /// What its task waits for.
+    pub(super) operation: &'static str,
+}
+
+const SLEEP: Role = Role { concrete_type: "Sleep", operation: "Sleep::poll" };
 
 /// The future of [`sleep`] and [`sleep_until`].
 ///
@@ -76,8 +86,8 @@ pub struct Sleep {
 }
 
 enum State {
-    /// With where it was made.
-    Unpolled(Instant, &'static Location<'static>),
+    /// With what is shown of it: where it was made, and as what.
+    Unpolled(Instant, &'static Location<'static>, &'static Role),
     Armed(Timer),
     /// Armed on a runtime that traces. In a box, or every sleep would be larger.
     Traced(Box<Traced>),
@@ -92,7 +102,7 @@ struct Traced {
 impl State {
     fn deadline(&self) -> Instant {
         match self {
-            Self::Unpolled(deadline, _) => *deadline,
+            Self::Unpolled(deadline, ..) => *deadline,
             Self::Armed(timer) => timer.deadline(),
             Self::Traced(traced) => traced.timer.deadline(),
         }
@@ -102,8 +112,8 @@ impl State {
     #[inline]
     fn resource(&mut self) -> Option<Resource> {
         match self {
-            Self::Unpolled(deadline, made_at) if resource::are_traced() => {
-                let resource = Resource::show("Sleep", "timer", Some(made_at), &["Sleep::poll"])?;
+            Self::Unpolled(deadline, made_at, role) if resource::are_traced() => {
+                let resource = Resource::show(role.concrete_type, "timer", Some(made_at), &[role.operation])?;
                 resource.lasts(deadline.saturating_duration_since(Instant::now()));
                 Some(resource)
             }
@@ -125,6 +135,11 @@ impl Traced {
 }
 
 impl Sleep {
+    #[track_caller]
+    pub(super) fn of(deadline: Instant, role: &'static Role) -> Self {
+        Self { state: State::Unpolled(deadline, Location::caller(), role) }
+    }
+
     /// When it ends.
     pub fn deadline(&self) -> Instant {
         self.state.deadline()
@@ -138,7 +153,7 @@ impl Sleep {
     /// Another deadline, earlier or later. A task that waits is woken for the new one; a sleep that has ended starts anew and must be polled again.
     pub fn reset(mut self: Pin<&mut Self>, deadline: Instant) {
         match &mut self.state {
-            State::Unpolled(old, _) => *old = deadline,
+            State::Unpolled(old, ..) => *old = deadline,
             State::Armed(timer) => timer.reset(deadline),
             State::Traced(traced) => {
                 traced.timer.reset(deadline);

@@ -7,7 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::{Sleep, after, sleep_until};
+use super::sleep::Role;
+use super::{Sleep, after};
+
+const ROLE: Role = Role { concrete_type: "Timeout", operation: "Timeout::poll" };
 
 /// Waits for `future`, but not longer than `duration`, counted from this call.
 ///
@@ -50,7 +53,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// [`Elapsed`]; the future is dropped with the timeout.
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout { future: future.into_future(), sleep: sleep_until(deadline) }
+    Timeout { future: future.into_future(), sleep: Sleep::of(deadline, &ROLE) }
 }
 
 /// The future of [`timeout`] and [`timeout_at`].

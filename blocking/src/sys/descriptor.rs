@@ -2,8 +2,9 @@
 //!
 //! Calls of POSIX, which std has for its own types alone. None of them is declared: whoever makes one that may block declares it.
 
+use std::borrow::Cow;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// What a descriptor leads to. See inode(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,27 @@ pub fn kind(fd: BorrowedFd<'_>) -> io::Result<Kind> {
     })
 }
 
+/// What `fd` leads to, in a word for people: `socket`, `pipe`, `terminal`, `device`; of what the kernel makes without a name its own (`eventfd`, `inotify`, see proc(5)); else, and if it cannot be told, `descriptor`.
+pub fn word(fd: RawFd) -> Cow<'static, str> {
+    let mode = status_of(fd).map_or(0, |status| status.st_mode & libc::S_IFMT);
+    match mode {
+        libc::S_IFSOCK => "socket".into(),
+        libc::S_IFIFO => "pipe".into(),
+        // SAFETY: a plain number, and no memory is touched; of a descriptor that is not open it says no.
+        libc::S_IFCHR if unsafe { libc::isatty(fd) } == 1 => "terminal".into(),
+        libc::S_IFCHR => "device".into(),
+        _ => kernel_word(fd).map_or("descriptor".into(), Cow::Owned),
+    }
+}
+
+/// From `anon_inode:[eventfd]`, `anon_inode:inotify` or `pidfd:[4711]`.
+fn kernel_word(fd: RawFd) -> Option<String> {
+    let target = std::fs::read_link(format!("/proc/self/fd/{fd}")).ok()?;
+    let (class, name) = target.to_str()?.split_once(':')?;
+    let word = if class == "anon_inode" { name.trim_matches(['[', ']']) } else { class };
+    (!word.is_empty() && word.chars().all(|letter| letter.is_ascii_alphanumeric())).then(|| word.to_owned())
+}
+
 /// How many bytes a file has from its position on, as far as it knows: 0 for what has no length.
 ///
 /// # Errors
@@ -43,9 +65,13 @@ pub fn remaining(file: BorrowedFd<'_>) -> io::Result<u64> {
 }
 
 fn status(fd: BorrowedFd<'_>) -> io::Result<libc::stat> {
+    status_of(fd.as_raw_fd())
+}
+
+fn status_of(fd: RawFd) -> io::Result<libc::stat> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::zeroed();
     // SAFETY: `status` has room for what the call writes.
-    answer(unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } as isize)?;
+    answer(unsafe { libc::fstat(fd, status.as_mut_ptr()) } as isize)?;
     // SAFETY: the call has succeeded and filled it in; zeros would be a valid value, too.
     Ok(unsafe { status.assume_init() })
 }
@@ -176,7 +202,7 @@ fn answer(count: isize) -> io::Result<usize> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::os::fd::AsFd;
+    use std::os::fd::{AsFd, FromRawFd, OwnedFd};
     use std::os::unix::net::UnixStream;
 
     use super::*;
@@ -190,6 +216,42 @@ mod tests {
         assert_eq!(kind(File::open("Cargo.toml").unwrap().as_fd()).unwrap(), Kind::Stored);
         assert_eq!(kind(File::open("src").unwrap().as_fd()).unwrap(), Kind::Stored);
         assert_eq!(kind(File::open("/dev/null").unwrap().as_fd()).unwrap(), Kind::Other);
+    }
+
+    #[test]
+    fn each_kind_has_a_word() {
+        let (socket, _peer) = UnixStream::pair().unwrap();
+        let (pipe, _writer) = io::pipe().unwrap();
+        let file = File::open("Cargo.toml").unwrap();
+        let null = File::open("/dev/null").unwrap();
+        // The other end of a pseudo-terminal is none itself, but says that it is one.
+        let terminal = File::open("/dev/ptmx").unwrap();
+        // SAFETY: these three take plain numbers.
+        let event = made(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) });
+        // SAFETY: as above.
+        let watches = made(unsafe { libc::inotify_init1(libc::IN_CLOEXEC) });
+        // SAFETY: as above.
+        let process = made(unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) } as RawFd);
+        for (fd, expected) in [
+            (socket.as_fd(), "socket"),
+            (pipe.as_fd(), "pipe"),
+            (file.as_fd(), "descriptor"),
+            (null.as_fd(), "device"),
+            (terminal.as_fd(), "terminal"),
+            (event.as_fd(), "eventfd"),
+            (watches.as_fd(), "inotify"),
+            (process.as_fd(), "pidfd"),
+        ] {
+            assert_eq!(word(fd.as_raw_fd()), expected);
+        }
+        assert_eq!(word(-1), "descriptor", "nothing is open there");
+    }
+
+    /// What the kernel has just made.
+    fn made(fd: RawFd) -> OwnedFd {
+        assert!(fd >= 0, "{}", io::Error::last_os_error());
+        // SAFETY: it is new, and nobody else's.
+        unsafe { OwnedFd::from_raw_fd(fd) }
     }
 
     #[test]

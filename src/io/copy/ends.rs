@@ -11,10 +11,11 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 use handover_blocking::sys::descriptor::Kind;
-use handover_reactor::{Direction, Source};
+use handover_reactor::Direction;
 
 use crate::io::fd::Route;
 use crate::io::{Fd, Stderr, Stdin, Stdout};
+use crate::source::Source;
 
 /// A reader that [`copy`](super::copy) takes.
 ///

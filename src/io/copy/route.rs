@@ -4,12 +4,13 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use handover_blocking::sys::descriptor;
-use handover_reactor::{Direction, Ready, Source};
+use handover_reactor::{Direction, Ready};
 
 use super::ends::{Endpoint, Nature};
 use crate::io::async_fd::uninterrupted;
 use crate::io::kernel;
 use crate::io::waiting::ask;
+use crate::source::Source;
 
 /// How much one call may copy of a file: 4 ms or so out of memory, less than after which a call is handed off, so that a copy which is dropped or asked to yield stops soon.
 const CHUNK: usize = 8 << 20;
