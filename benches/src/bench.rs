@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::catalogue::{Way, Workload};
+use crate::console;
 use crate::golang;
 use crate::measurement::{Line, Measurement, Metric};
 use crate::names::RuntimeName;
@@ -39,19 +40,32 @@ pub(crate) struct Bench {
     program: PathBuf,
     /// If Go takes part.
     go_program: Option<PathBuf>,
+    /// If handover under a console takes part.
+    console_program: Option<PathBuf>,
 }
 
 impl Bench {
     /// Builds what those who are wanted need.
-    pub(crate) fn new(mut wanted: impl Iterator<Item = RuntimeName>) -> io::Result<Self> {
-        let go_program = if wanted.any(RuntimeName::is_go) { build_go() } else { None };
-        Ok(Self { program: env::current_exe()?, go_program })
+    pub(crate) fn new(wanted: impl Iterator<Item = RuntimeName>) -> io::Result<Self> {
+        let wanted: Vec<_> = wanted.collect();
+        let if_wanted = |is_so: fn(RuntimeName) -> bool| wanted.iter().any(|runtime| is_so(*runtime)).then_some(());
+        let go_program = if_wanted(RuntimeName::is_go).and_then(|()| build_go());
+        let console_program = if_wanted(RuntimeName::is_console).and_then(|()| build_console());
+        Ok(Self { program: env::current_exe()?, go_program, console_program })
     }
 
     /// Those of `runtimes` that can be measured here.
     pub(crate) fn able(&self, mut runtimes: Vec<RuntimeName>) -> Vec<RuntimeName> {
-        runtimes.retain(|runtime| !runtime.is_go() || self.go_program.is_some());
+        runtimes.retain(|runtime| self.program_of(*runtime).is_some());
         runtimes
+    }
+
+    fn program_of(&self, runtime: RuntimeName) -> Option<&PathBuf> {
+        match runtime {
+            runtime if runtime.is_go() => self.go_program.as_ref(),
+            runtime if runtime.is_console() => self.console_program.as_ref(),
+            _ => Some(&self.program),
+        }
     }
 
     /// Makes a measurement.
@@ -85,8 +99,8 @@ impl Bench {
 
     /// Starts the process that measures, or serves, or idles.
     fn start(&self, job: &Job, count: Count) -> io::Result<Process> {
-        let program = if job.runtime.is_go() { self.go_program.as_ref() } else { None };
-        let mut command = Command::new(program.unwrap_or(&self.program));
+        let program = self.program_of(job.runtime).ok_or_else(|| io::Error::other(format!("{} has no program", job.runtime)))?;
+        let mut command = Command::new(program);
         command.args(["--child", job.workload.name, job.runtime.as_str()]);
         command.args([job.processors.to_string(), job.size.to_string()]);
         Process::start(command, count)
@@ -113,6 +127,11 @@ impl Job {
 /// Builds the Go program; if that cannot be, says so once, and Go is left out.
 fn build_go() -> Option<PathBuf> {
     golang::build().inspect_err(|error| eprintln!("GO IS LEFT OUT: {error} (set HANDOVER_GO or PATH)")).ok()
+}
+
+/// Builds the program that is watched by a console; if that cannot be, says so once, and it is left out.
+fn build_console() -> Option<PathBuf> {
+    console::build().inspect_err(|error| eprintln!("HANDOVER UNDER A CONSOLE IS LEFT OUT: {error}")).ok()
 }
 
 /// Waits until a process is ready; the rest of what it says then.

@@ -68,7 +68,21 @@ pub(crate) const ALL: &[Workload] = &[
     workload("queues_thief", "run queues: the same beside one thief", QUEUES, Way::Alone),
 ];
 
-const CALLS: &[RuntimeName] = &[Handover, HandoverBip, HandoverRecorded, HandoverScraped, Tokio, TokioBip, Smol, Go, GoRaw, Std];
+const CALLS: &[RuntimeName] = &[
+    Handover,
+    HandoverBip,
+    HandoverRecorded,
+    HandoverScraped,
+    HandoverTraced,
+    HandoverConsoleIdle,
+    HandoverConsole,
+    Tokio,
+    TokioBip,
+    Smol,
+    Go,
+    GoRaw,
+    Std,
+];
 const PREADS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, TokioInline, Smol, Go, Std];
 const READS: &[RuntimeName] = &[Handover, Tokio, TokioBip, TokioInline, TokioFs, Smol, Go, Std];
 const TREES_AND_COPIES: &[RuntimeName] = &[Handover, TokioFs, Smol, Std];
@@ -76,7 +90,8 @@ const HANDOFFS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol,
 const STORMS: &[RuntimeName] = &[Handover, HandoverBip, Tokio, TokioBip, Smol, Go, Std];
 const UNDECLARED: &[RuntimeName] = &[Handover, TokioInline, SmolInline, GoRaw, Std];
 const PROCESSES: &[RuntimeName] = &[Handover, Tokio, Smol, Std];
-const TASKS: &[RuntimeName] = &[Handover, HandoverRecorded, HandoverScraped, Tokio, TokioCt, Smol, Go];
+const TASKS: &[RuntimeName] =
+    &[Handover, HandoverRecorded, HandoverScraped, HandoverTraced, HandoverConsoleIdle, HandoverConsole, Tokio, TokioCt, Smol, Go];
 const SERVERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go, Epoll];
 const MIXED: &[RuntimeName] = &[Handover, Tokio, Smol, Go];
 const TIMERS: &[RuntimeName] = &[Handover, Tokio, Smol, Go];
@@ -107,11 +122,11 @@ impl Workload {
         Self { size, ..self }
     }
 
-    /// Who takes part when the user asked for `wanted`; all do if that is empty. A name means its runtime, and where
+    /// Who takes part when the user asked for `wanted`; all do if that is empty, but for those under a console, whose program takes minutes to build. A name means its runtime, and where
     /// that takes part by variants only (`tokio` in `undeclared`), those.
     pub(crate) fn select(&self, wanted: &[RuntimeName]) -> Vec<RuntimeName> {
         let asked_for = |offered: RuntimeName| {
-            wanted.is_empty()
+            (wanted.is_empty() && !offered.is_console())
                 || wanted.contains(&offered)
                 || wanted.iter().any(|name| name.as_str() == offered.family() && !self.runtimes.contains(name))
         };
@@ -130,6 +145,13 @@ mod tests {
         let storm = find("storm").expect("is in the catalogue");
         assert_eq!(storm.select(&[Tokio]), [Tokio]);
         assert_eq!(storm.select(&[]), storm.runtimes);
+    }
+
+    #[test]
+    fn those_under_a_console_take_part_only_if_they_are_named() {
+        let spawns = find("spawn_many").expect("is in the catalogue");
+        assert!(!spawns.select(&[]).contains(&HandoverConsole));
+        assert_eq!(spawns.select(&[HandoverConsole]), [HandoverConsole]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use workloads::Assignment;
 mod args;
 mod bench;
 mod catalogue;
+mod console;
 mod data;
 mod descriptors;
 mod driver;

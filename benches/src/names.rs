@@ -26,6 +26,9 @@ runtime_names! {
     HandoverBip = "handover-bip",
     HandoverRecorded = "handover-recorded",
     HandoverScraped = "handover-scraped",
+    HandoverTraced = "handover-traced",
+    HandoverConsoleIdle = "handover-console-idle",
+    HandoverConsole = "handover-console",
     Tokio = "tokio",
     TokioCt = "tokio-ct",
     TokioBip = "tokio-bip",
@@ -56,6 +59,11 @@ impl RuntimeName {
     /// Whether it is measured by the program built from `benches/go`.
     pub(crate) fn is_go(self) -> bool {
         self.family() == Self::Go.as_str()
+    }
+
+    /// Whether it is measured by the program built from `examples/console`.
+    pub(crate) fn is_console(self) -> bool {
+        matches!(self, Self::HandoverConsoleIdle | Self::HandoverConsole)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::load::Protocol;
 use crate::measurement::{Line, Measurement};
 use crate::names::RuntimeName;
 use crate::runtimes::epoll;
-use crate::runtimes::handover::{Handover, HandoverBip, HandoverRecorded, HandoverScraped};
+use crate::runtimes::handover::{Handover, HandoverBip, HandoverRecorded, HandoverScraped, HandoverTraced};
 use crate::runtimes::smol::{Smol, SmolInline};
 use crate::runtimes::threads::Threads;
 use crate::runtimes::tokio::{Tokio, TokioBip, TokioCt, TokioFs, TokioInline};
@@ -81,7 +81,7 @@ impl Assignment<'_> {
     }
 
     fn blocking(&self) -> io::Result<()> {
-        with_runtime!(self, R of [Handover, HandoverBip, HandoverRecorded, HandoverScraped, Tokio, TokioBip, TokioInline, Smol, Std] => match self.workload {
+        with_runtime!(self, R of [Handover, HandoverBip, HandoverRecorded, HandoverScraped, HandoverTraced, Tokio, TokioBip, TokioInline, Smol, Std] => match self.workload {
             "syscall_fast" => self.report::<R>(syscall::fast::<R>()),
             "syscall_yield" => self.report::<R>(syscall::yielding::<R>()),
             "pread_4k_1" => self.report::<R>(file::pread::<R>()),
@@ -111,7 +111,7 @@ impl Assignment<'_> {
     }
 
     fn tasks(&self) -> io::Result<()> {
-        with_runtime!(self, R of [Handover, HandoverRecorded, HandoverScraped, Tokio, TokioCt, Smol] => match self.workload {
+        with_runtime!(self, R of [Handover, HandoverRecorded, HandoverScraped, HandoverTraced, Tokio, TokioCt, Smol] => match self.workload {
             "spawn_many" => self.report::<R>(tasks::spawn_many::<R>()),
             "spawn_wait" => self.report::<R>(tasks::spawn_wait::<R>(self.size)),
             "spawn_remote" => self.report::<R>(tasks::spawn_remote::<R>()),

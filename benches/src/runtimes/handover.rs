@@ -1,7 +1,7 @@
 //! How does handover take part?
 //!
-//! As its users meet it: blocking calls inline by `blocking`, files and sockets by its own types; and as a variant that
-//! blocks by `block_in_place`.
+//! As its users meet it: blocking calls inline by `blocking`, files and sockets by its own types; and as variants that
+//! block by `block_in_place`, or are watched.
 
 use std::hint::black_box;
 use std::io;
@@ -16,77 +16,12 @@ use futures::io::{AsyncReadExt, AsyncWriteExt};
 use handover::fs::{self, File};
 use handover::integrations::hyper::Io;
 use handover::net::{TcpListener, TcpStream};
-use handover::runtime::{Builder, Handle};
+use handover::runtime::Handle;
 
-use super::{Copies, Files, Net, Processes, Runtime, Trees};
+use super::{Copies, Files, Net, Processes, Trees};
+use variant::variant;
 
-/// Builds a variant of handover by how it makes a blocking call, and by how it is watched.
-macro_rules! variant {
-    ($(#[$doc:meta])* $name:ident, |$call:ident| $blocking:expr) => {
-        variant!($(#[$doc])* $name, |$call| $blocking, |builder| builder, |_handle| ());
-    };
-    ($(#[$doc:meta])* $name:ident, |$call:ident| $blocking:expr, |$builder:ident| $built:expr, |$handle:ident| $watch:expr) => {
-        $(#[$doc])*
-        pub(crate) struct $name;
-
-        impl Runtime for $name {
-            type Spawner = Handle;
-
-            fn run<F>(processors: usize, root: F) -> io::Result<F::Output>
-            where
-                F: Future<Output: Send + 'static> + Send + 'static,
-            {
-                let $builder = Builder::new().processors(processors);
-                let runtime = $built.build()?;
-                let $handle = runtime.handle();
-                let _watch = $watch;
-                Ok(runtime.block_on(root))
-            }
-
-            fn spawn<F>(task: F) -> impl Future<Output = F::Output> + Send + 'static
-            where
-                F: Future<Output: Send + 'static> + Send + 'static,
-            {
-                let task = handover::spawn(task);
-                async { task.await.expect("a task of a workload panicked") }
-            }
-
-            fn detach<F>(task: F)
-            where
-                F: Future<Output: Send + 'static> + Send + 'static,
-            {
-                drop(handover::spawn(task));
-            }
-
-            fn spawner() -> Handle {
-                Handle::current()
-            }
-
-            fn detach_from<F>(spawner: &Handle, task: F)
-            where
-                F: Future<Output: Send + 'static> + Send + 'static,
-            {
-                drop(spawner.spawn(task));
-            }
-
-            fn yield_now() -> impl Future<Output = ()> + Send {
-                handover::yield_now()
-            }
-
-            async fn sleep(time: Duration) {
-                handover::time::sleep(time).await;
-            }
-
-            fn blocking<T, C>($call: C) -> impl Future<Output = T> + Send
-            where
-                T: Send + 'static,
-                C: FnOnce() -> T + Send + 'static,
-            {
-                $blocking
-            }
-        }
-    };
-}
+mod variant;
 
 variant!(
     /// Blocking calls inline, by `blocking`.
@@ -100,6 +35,10 @@ variant!(
 variant!(
     /// Its flight recorder on.
     HandoverRecorded, |call| handover::blocking(call), |builder| builder.flight_recorder(true), |_handle| ()
+);
+variant!(
+    /// Its tasks as spans that nobody wants.
+    HandoverTraced, |call| handover::blocking(call), |builder| builder.trace_tasks(true), |_handle| ()
 );
 variant!(
     /// Its metrics read ten times a second: a hundred times as often as Prometheus does.

@@ -7,20 +7,24 @@
 //!
 //! It ends by itself after an hour, or after as many seconds as its argument says.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use handover::net::{TcpListener, TcpStream};
+use handover::process::Command;
+use handover::signal::unix::{SignalKind, signal};
 use handover::task::Builder;
 use handover::time;
 
 fn main() -> io::Result<()> {
     // Before the runtime, or its first tasks have nobody to tell.
-    console_subscriber::init();
+    // With the default of 1 s the console would see new tasks late: docs/console.md, "When it lags".
+    console_subscriber::Builder::default().publish_interval(Duration::from_millis(100)).with_default_env().init();
     run()
 }
 
@@ -37,6 +41,10 @@ async fn run() -> io::Result<()> {
     let address = listener.local_addr()?;
     start("echo-server", echo_server(listener))?;
     start("echo-client", echo_client(address))?;
+    start("listens", listens())?;
+    start("asks-cat", asks_cat())?;
+    start("signals", signals())?;
+    start("gives-up", gives_up())?;
     time::sleep(Duration::from_secs(seconds)).await;
     Ok(())
 }
@@ -97,6 +105,44 @@ async fn computes() {
             std::hint::spin_loop();
         }
         time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits for somebody to say something: a row for the standard input, if that is a terminal or a pipe.
+async fn listens() {
+    let mut said = [0; 64];
+    while let Ok(1..) = handover::io::stdin().read(&mut said).await {}
+}
+
+/// Talks to another program, by a pipe each way, once a second.
+async fn asks_cat() {
+    if let Err(error) = ask_cat().await {
+        eprintln!("cat does not answer: {error}");
+    }
+}
+
+async fn ask_cat() -> io::Result<()> {
+    let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let (mut input, mut output) = (cat.stdin.take().expect("it is a pipe"), cat.stdout.take().expect("it is a pipe"));
+    loop {
+        input.write_all(b"meow").await?;
+        output.read_exact(&mut [0; 4]).await?;
+        time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Waits for a signal that nobody sends, unless you do: `kill -USR1`.
+async fn signals() {
+    match signal(SignalKind::user_defined1()) {
+        Ok(mut signals) => while signals.recv().await.is_some() {},
+        Err(error) => eprintln!("no signals will be heard: {error}"),
+    }
+}
+
+/// Waits for what never comes, but not for long.
+async fn gives_up() {
+    loop {
+        let _elapsed = time::timeout(Duration::from_secs(5), pending::<()>()).await;
     }
 }
 

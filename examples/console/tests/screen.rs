@@ -2,29 +2,31 @@
 //!
 //! It needs `tmux` and `tokio-console` (`cargo install tokio-console --locked`) in the PATH; without them it says so, loudly, and tests nothing.
 
-use std::io::{self, Write};
-use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+#[path = "support/row.rs"]
+mod row;
+#[path = "support/terminal.rs"]
+mod terminal;
 
-/// How long the screen may take to show something.
-const PATIENCE: Duration = Duration::from_secs(40);
+use std::process::{Child, Command, Stdio};
+
+use row::Row;
+use terminal::Terminal;
 
 /// The example, killed at the end.
 struct Application {
+    /// Its standard input is a pipe that stays open, and that nobody writes.
     process: Child,
     port: u16,
 }
 
 impl Application {
     fn start() -> Self {
-        // Free a moment ago; the console's own default may be taken by an application that somebody looks at.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("there is a free port").port();
+        let port = terminal::free_port();
         let process = Command::new(env!("CARGO_BIN_EXE_handover-console-example"))
             .arg("300")
             .env("TOKIO_CONSOLE_BIND", format!("127.0.0.1:{port}"))
             .env("RUST_LOG", "off")
+            .stdin(Stdio::piped())
             .spawn()
             .expect("the example starts");
         Self { process, port }
@@ -37,114 +39,38 @@ impl Drop for Application {
     }
 }
 
-/// A terminal in which tokio-console runs: a tmux server of its own.
-struct Terminal {
-    server: String,
-}
-
-impl Terminal {
-    fn open(application: &Application) -> Self {
-        let terminal = Self { server: format!("handover-{}", application.process.id()) };
-        let console = format!("tokio-console --lang en_US.UTF-8 http://127.0.0.1:{}", application.port);
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "190", "-y", "60", &console]);
-        terminal
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let Output { status, stdout, stderr } =
-            Command::new("tmux").args(["-u", "-L", &self.server]).args(arguments).output().expect("tmux runs");
-        assert!(status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&stderr));
-        String::from_utf8_lossy(&stdout).into_owned()
-    }
-
-    fn press(&self, key: &str) {
-        self.tmux(&["send-keys", key]);
-    }
-
-    /// Waits until the screen is as it should be, and returns it.
-    #[track_caller]
-    fn until(&self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let screen = self.tmux(&["capture-pane", "-p"]);
-            if is_so(&screen) {
-                return screen;
-            }
-            assert!(Instant::now() < deadline, "the screen does not show {what}:\n{screen}");
-            // The screen is drawn anew once a second.
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.tmux(&["kill-server"]);
-    }
-}
-
-fn is_there(program: &str, argument: &str) -> bool {
-    Command::new(program).arg(argument).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// One line of the list of tasks.
-#[derive(Debug)]
-struct Row<'a> {
-    warns: bool,
-    id: u64,
-    state: &'a str,
-    name: Option<&'a str>,
-    polls: u64,
-    kind: &'a str,
-    line: &'a str,
-}
-
-impl<'a> Row<'a> {
-    /// `│⚠ 1   2049 ⏸      self-waker      7s   10ms    9ms     7s 735   task     src/main.rs:31:5 ...`
-    fn read(line: &'a str) -> Option<Self> {
-        let words: Vec<_> = line.trim_matches('│').trim_start_matches(">>").split_whitespace().collect();
-        let state = words.iter().position(|word| ["▶", "⏸", "⏹", "⏫"].contains(word))?;
-        let kind = words.iter().position(|word| ["task", "blocking", "block_on"].contains(word))?;
-        // After the state: the name, if there is one; total, busy, scheduled, idle; polls.
-        let name = (kind == state + 7).then(|| words[state + 1]);
-        Some(Self {
-            warns: words[0] == "⚠",
-            id: words.get(state.checked_sub(1)?)?.parse().ok()?,
-            state: words[state],
-            name,
-            polls: words[kind - 1].parse().ok()?,
-            kind: words[kind],
-            line,
-        })
-    }
-
-    fn all(screen: &'a str) -> Vec<Self> {
-        screen.lines().filter_map(Self::read).collect()
-    }
-}
-
 /// The first task of this name.
 fn task<'a, 'b>(rows: &'b [Row<'a>], name: &str) -> Option<&'b Row<'a>> {
     rows.iter().find(|row| row.name == Some(name))
 }
 
-const NAMES: [&str; 9] = ["ticker", "self-waker", "lost-waker", "slow-query", "surprise", "computes", "echo-server", "echo-client", "echo"];
+const NAMES: [&str; 13] = [
+    "ticker",
+    "self-waker",
+    "lost-waker",
+    "slow-query",
+    "surprise",
+    "computes",
+    "echo-server",
+    "echo-client",
+    "echo",
+    "listens",
+    "asks-cat",
+    "signals",
+    "gives-up",
+];
 
 #[test]
-fn the_console_shows_tasks_calls_warnings_timers_and_sockets() {
-    if !is_there("tmux", "-V") || !is_there("tokio-console", "--version") {
-        // Not `eprintln`, which the test harness catches.
-        let said =
-            io::stderr().write_all(b"\n!!! NOT TESTED: what tokio-console shows. It takes `tmux` and `tokio-console` in the PATH.\n\n");
-        said.expect("somebody reads this");
+fn the_console_shows_tasks_calls_warnings_timers_sockets_and_pipes() {
+    if !terminal::is_here() {
         return;
     }
     let application = Application::start();
-    let terminal = Terminal::open(&application);
+    let terminal = Terminal::open(application.port);
     tasks_have_names_kinds_states_and_counts(&terminal);
     calls_that_are_handed_off_have_rows(&terminal);
     warnings_name_the_tasks_that_deserve_them(&terminal);
-    timers_and_sockets_are_resources(&terminal);
+    what_tasks_wait_for_are_resources(&terminal);
 }
 
 fn tasks_have_names_kinds_states_and_counts(terminal: &Terminal) {
@@ -192,23 +118,32 @@ fn warnings_name_the_tasks_that_deserve_them(terminal: &Terminal) {
         screen.contains("Name: self-waker")
             && screen.contains("This task has woken itself for more than 50% of its total wakeups")
             && screen.contains("Self Wakes:")
+            && screen.contains("Woken:")
+            && screen.contains("Poll Times Percentiles")
+            && screen.contains("Sched Times Percentiles")
     });
     terminal.press("Escape");
     terminal.until("the list of tasks", |screen| screen.contains("Tasks ("));
 }
 
-fn timers_and_sockets_are_resources(terminal: &Terminal) {
+fn what_tasks_wait_for_are_resources(terminal: &Terminal) {
     terminal.press("r");
     terminal.until("the list of resources", |screen| screen.contains("Resources ("));
     // The oldest first, among them all that live long.
     terminal.press("i");
-    terminal.until("a timer, the listener and both ends of a connection", |screen| {
+    terminal.until("timers, both ends of a connection and what listens for more, pipes, and a listener for signals", |screen| {
         let rows = |of_type: &str, words: &[&str]| {
             let is_of = |line: &&str| line.contains(of_type) && words.iter().all(|word| line.contains(word));
             screen.lines().filter(is_of).count()
         };
-        rows(" Sleep ", &["Timer", "src/main.rs:", "duration=100ms"]) >= 1
+        rows(" Interval ", &["Timer", "src/main.rs:"]) >= 1
+            && rows(" Sleep ", &["Timer", "src/main.rs:", "duration=300000ms"]) == 1
+            && rows(" Timeout ", &["Timer", "src/main.rs:", "duration=5000ms"]) >= 1
             && rows(" TcpListener ", &["socket", "fd="]) == 1
             && rows(" TcpStream ", &["socket", "fd="]) >= 2
+            && rows(" Stdin ", &["pipe", "src/main.rs:", "fd="]) == 1
+            && rows(" ChildStdin ", &["pipe", "fd="]) == 1
+            && rows(" ChildStdout ", &["pipe", "fd="]) == 1
+            && rows(" Signal ", &["signal", "src/main.rs:", "signal=SIGUSR1 (10)"]) == 1
     });
 }
