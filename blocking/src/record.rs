@@ -72,6 +72,11 @@ impl Seq {
 pub struct Mode(u64);
 
 impl Mode {
+    /// The runtime's own code runs.
+    pub const INSIDE: Self = Self(INSIDE);
+    /// User code runs, outside declared calls.
+    pub const LENT: Self = Self(LENT);
+
     /// User code runs.
     #[inline]
     pub fn is_lent(self) -> bool {

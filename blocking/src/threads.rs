@@ -5,7 +5,7 @@
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::{io, thread};
 
 use crate::admission::Admission;
@@ -41,6 +41,7 @@ pub(crate) struct ThreadRecord {
     spawned_at: AtomicPtr<Location<'static>>,
     /// Where it records its events; from its first one on. Its own thread writes it.
     tape: OnceLock<Arc<Tape>>,
+    me: Weak<Self>,
 }
 
 /// A thread that did not come back in time, and what it runs.
@@ -95,7 +96,7 @@ pub(crate) struct Seen {
 const LOOKS: usize = 64;
 
 impl ThreadRecord {
-    fn new(slot: u32) -> Self {
+    fn new(slot: u32, me: Weak<Self>) -> Self {
         Self {
             words: Record::new(),
             slot,
@@ -110,6 +111,7 @@ impl ThreadRecord {
             task: AtomicU64::new(0),
             spawned_at: AtomicPtr::default(),
             tape: OnceLock::new(),
+            me,
         }
     }
 
@@ -121,26 +123,24 @@ impl ThreadRecord {
         self.spawned_at.store(std::ptr::from_ref(spawned_at).cast_mut(), Ordering::Relaxed);
     }
 
-    /// Records an event of the task that it polls, if the pool's are recorded. To be called by its own thread.
-    #[inline(always)]
-    pub(crate) fn note(&self, pool: &Pool, kind: Kind, processor: u32, argument: u64) {
-        if recorder::is_any_on() {
-            self.write(pool, kind, processor, self.task.load(Ordering::Relaxed), argument);
+    /// Records that it begins or ends, if the pool's events are recorded. To be called by its own thread, before it is a [`Worker`] or after.
+    fn note(&self, pool: &Pool, kind: Kind) {
+        if recorder::is_any_on()
+            && let Some(tape) = self.tape(pool)
+        {
+            tape.write(kind, NO_PROCESSOR, self.task.load(Ordering::Relaxed), 0);
         }
     }
 
-    /// The same for any task, behind [`is_any_on`](recorder::is_any_on).
-    #[cold]
-    pub(crate) fn write(&self, pool: &Pool, kind: Kind, processor: u32, task: u64, argument: u64) {
+    /// Its tape, if the pool's events are recorded. For its own thread.
+    pub(crate) fn tape(&self, pool: &Pool) -> Option<&Tape> {
         let recorder = pool.recorder();
-        if recorder.is_on() {
-            let tape = self.tape.get_or_init(|| recorder.tape(self.tid(), &pool.config.thread_name));
-            tape.write(kind, processor, task, argument);
-        }
+        let new = || recorder.tape(self.tid(), &pool.config.thread_name, Weak::clone(&self.me));
+        recorder.is_on().then(|| &**self.tape.get_or_init(new))
     }
 
     /// What it is in. With the number of events at which that was so, if one of a few attempts finds the thread still for so long.
-    fn look(&self) -> Seen {
+    pub(crate) fn look(&self) -> Seen {
         let written = || self.tape.get().map_or(0, |tape| tape.written());
         let mut attempts = 0..LOOKS;
         loop {
@@ -151,7 +151,8 @@ impl ThreadRecord {
             let running = self.running().filter(|_| seq.is_lent());
             // Acquire: the second look at the count comes after all of these.
             fence(Ordering::Acquire);
-            if written() == at || attempts.next().is_none() {
+            // Of polls that are merged the count says nothing; the word does.
+            if (written() == at && self.words.observe() == seq) || attempts.next().is_none() {
                 return Seen { tape: self.tape.get().map(|tape| (Arc::clone(tape), at)), running, processor, call };
             }
         }
@@ -237,7 +238,7 @@ impl Roster {
         self.starting.fetch_add(1, Ordering::Relaxed);
         self.with(|threads| {
             let slot = threads.iter().position(Option::is_none).unwrap_or(threads.len());
-            let record = Arc::new(ThreadRecord::new(slot as u32));
+            let record = Arc::new_cyclic(|me| ThreadRecord::new(slot as u32, Weak::clone(me)));
             if slot == threads.len() {
                 threads.push(Some(Arc::clone(&record)));
             } else {
@@ -342,11 +343,11 @@ fn run(pool: Arc<Pool>, scheduler: Arc<dyn Scheduler>, record: Arc<ThreadRecord>
     let tid = record.kernel.get_or_init(KernelThread::current).tid();
     record.parker.adopt_current();
     events::thread_start(&pool, tid);
-    record.note(&pool, Kind::ThreadStart, NO_PROCESSOR, 0);
+    record.note(&pool, Kind::ThreadStart);
     Worker::run(Arc::clone(&pool), scheduler, Arc::clone(&record));
     pool.counters().threads_ended.raise();
     events::thread_end(&pool, tid);
-    record.note(&pool, Kind::ThreadEnd, NO_PROCESSOR, 0);
+    record.note(&pool, Kind::ThreadEnd);
     pool.roster.strike_off(&record, pool.counters());
     if pool.is_closing() {
         // The monitor waits for the last thread to end.

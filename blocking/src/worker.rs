@@ -12,6 +12,7 @@
 //! ```
 
 mod calls;
+mod notes;
 
 use std::cell::Cell;
 use std::panic::Location;
@@ -24,8 +25,8 @@ use crate::events;
 use crate::kernel;
 use crate::lease::Lease;
 use crate::pool::Pool;
-use crate::record::{Mode, NO_PROCESSOR, Reclaim, Record};
-use crate::recorder::{self, Kind, Waits, place};
+use crate::record::{Mode, Reclaim, Record};
+use crate::recorder::{Kind, Pen, Waits};
 use crate::scheduler::Scheduler;
 use crate::shown;
 use crate::telling::Tell;
@@ -63,6 +64,9 @@ pub struct Worker {
     overtaken: Cell<bool>,
     /// It took a processor that had been given up for waiting tasks, this long after that; not told of yet.
     took_over: Cell<Option<Duration>>,
+    /// The processor is on loan to something else than a poll.
+    on_other_loan: Cell<bool>,
+    pen: Pen,
 }
 
 impl Worker {
@@ -77,6 +81,8 @@ impl Worker {
             stepped_aside: Cell::new(false),
             overtaken: Cell::new(false),
             took_over: Cell::new(None),
+            on_other_loan: Cell::new(false),
+            pen: Pen::default(),
         };
         let _leave = current::enter(&worker);
         scheduler.run_worker(&worker);
@@ -103,39 +109,6 @@ impl Worker {
 
     pub(crate) fn scheduler(&self) -> &Arc<dyn Scheduler> {
         &self.scheduler
-    }
-
-    /// Records an event of the task that runs, if the runtime's are recorded.
-    #[inline(always)]
-    fn note(&self, kind: Kind, processor: u32, argument: u64) {
-        if recorder::is_any_on() {
-            self.write_note(kind, processor, argument);
-        }
-    }
-
-    /// Apart, and without arguments that the fast path would have to load.
-    #[cold]
-    #[inline(never)]
-    fn write_note(&self, kind: Kind, processor: u32, argument: u64) {
-        self.thread.note(&self.pool, kind, processor, argument);
-    }
-
-    /// The same for a task that was woken or spawned.
-    pub(crate) fn write(&self, kind: Kind, by: u64, woken: u64) {
-        self.thread.write(&self.pool, kind, NO_PROCESSOR, by, woken);
-    }
-
-    /// Records that the holder of `lease` took `count` tasks of the processor `victim`.
-    pub fn note_theft(&self, lease: &Lease, victim: usize, count: usize) {
-        self.note(Kind::Stole, lease.index(), victim as u64 | (count as u64) << 32);
-    }
-
-    /// Runs `wait`, in which the thread waits, and records that.
-    pub fn waiting<R>(&self, what: Waits, wait: impl FnOnce() -> R) -> R {
-        self.note(Kind::WaitBegin, NO_PROCESSOR, what as u64);
-        let result = wait();
-        self.note(Kind::WaitEnd, NO_PROCESSOR, 0);
-        result
     }
 
     // ---- processors -------------------------------------------------------------------------------------------------
@@ -202,9 +175,12 @@ impl Worker {
     /// Runs user code that is no task's poll (a subscriber, a waker that tells one) on loan; afterwards the processor is back, or lost. `act` must not unwind.
     /// The thread does not count as a searcher meanwhile.
     pub fn lend_during(&self, lease: Lease, act: impl FnOnce()) -> Option<Lease> {
+        self.on_other_loan.set(true);
         self.begin_loan(&lease);
         act();
-        self.end_loan()
+        let lease = self.end_loan();
+        self.on_other_loan.set(false);
+        lease
     }
 
     /// Runs user code on loan; afterwards the processor is back, or lost. `poll` must not unwind.
@@ -217,10 +193,10 @@ impl Worker {
         poll: impl FnOnce() -> R,
     ) -> (Option<Lease>, R) {
         self.thread.begin_poll(task, spawned_at);
-        self.note(Kind::PollBegin, lease.index(), place(spawned_at));
+        self.note_poll_begin(&lease, task, spawned_at);
         self.begin_loan(&lease);
         let result = poll();
-        self.note(Kind::PollEnd, NO_PROCESSOR, 0);
+        self.note_poll_end();
         let lease = self.end_loan();
         if lease.is_none() {
             self.pool.counters().runs_without_processor.raise();
@@ -241,7 +217,7 @@ impl Worker {
     #[inline]
     fn end_loan(&self) -> Option<Lease> {
         let lease = match self.hold.take() {
-            Hold::Lent(processor) => self.reclaim(processor),
+            Hold::Lent(processor) => self.reclaim(processor, Mode::INSIDE),
             Hold::Without => {
                 self.words().enter_without();
                 None
@@ -256,9 +232,9 @@ impl Worker {
         lease
     }
 
-    /// The processor that was lent, unless the monitor has it. The caller has taken it out of the cell.
+    /// The processor that was lent, unless the monitor has it. The caller has taken it out of the cell. User code was in `mode`, or has ended.
     #[inline]
-    fn reclaim(&self, lent: u32) -> Option<Lease> {
+    fn reclaim(&self, lent: u32, mode: Mode) -> Option<Lease> {
         match self.words().reclaim() {
             Reclaim::Kept => {
                 // Invariant 1 of ARCHITECTURE.md. A hint will do: had another thread bound it, the monitor's verdict would have come in between.
@@ -267,6 +243,7 @@ impl Worker {
             }
             Reclaim::Lost => {
                 self.overtaken.set(true);
+                self.note_loss(mode);
                 None
             }
         }
@@ -297,7 +274,7 @@ impl Worker {
         match self.hold.replace(Hold::Busy) {
             Hold::Lent(lent) => {
                 let mode = self.words().mode();
-                let mut lease = self.reclaim(lent);
+                let mut lease = self.reclaim(lent, mode);
                 let result = act(lease.as_mut());
                 self.lend_again(mode, lease);
                 result
@@ -329,7 +306,7 @@ impl Worker {
     fn regain(&self) -> bool {
         let mode = self.words().mode();
         let lease = match self.hold.replace(Hold::Busy) {
-            Hold::Lent(lent) => self.reclaim(lent),
+            Hold::Lent(lent) => self.reclaim(lent, mode),
             Hold::Without if mode.is_lent() => {
                 self.words().enter_without();
                 None

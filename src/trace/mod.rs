@@ -27,6 +27,8 @@
 
 mod dump;
 mod merge;
+#[cfg(test)]
+mod merged;
 mod on_stall;
 mod perfetto;
 mod pprof;
@@ -37,6 +39,7 @@ mod record;
 mod slices;
 mod thread_track;
 mod timeline;
+mod wakes;
 
 use std::fmt;
 use std::io;

@@ -5,6 +5,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use handover_blocking::recorder::Merged;
+
 use super::protobuf::Message;
 use super::timeline::{Mark, Name, Timeline, What};
 
@@ -73,6 +75,7 @@ impl Name {
             Self::Poll(Some(place)) => format!("poll {}:{}", place.file(), place.line()),
             Self::Call(None) => "call".to_owned(),
             Self::Call(Some(place)) => format!("call {}:{}", place.file(), place.line()),
+            Self::Merged(merged) => merged_text(merged),
             Self::Thread(thread) => format!("thread {thread}"),
             Self::Takes(processor) => format!("takes processor {processor}"),
             Self::Gives(processor) => format!("gives processor {processor} away"),
@@ -81,6 +84,15 @@ impl Name {
             Self::Lost(count) => format!("{count} events were overwritten"),
         }
     }
+}
+
+/// As in `31 quick polls, 2 calls, 1 wake-up`.
+fn merged_text(Merged { polls, calls, wakes }: Merged) -> String {
+    let parts = [(polls, "poll"), (calls, "call"), (wakes, "wake-up")].into_iter().filter(|(count, _)| *count > 0).enumerate();
+    let part = |(at, (count, what)): (usize, (u64, &str))| {
+        format!("{count} {}{what}{}", if at == 0 { "quick " } else { "" }, if count == 1 { "" } else { "s" })
+    };
+    parts.map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// The file's bytes.

@@ -8,6 +8,8 @@
 
 use std::panic::Location;
 
+use handover_blocking::recorder::Merged;
+
 use super::slices::Slices;
 use super::timeline::{Mark, Name, What};
 
@@ -17,6 +19,8 @@ pub(super) enum Open {
     Held,
     Poll,
     Call,
+    /// With the number of its mark, whose name is known at its end.
+    Merged(usize),
     /// Nobody holds it since it was handed off; with the number of its mark, whose name is known at its end, and its arrow.
     Waits(usize, u64),
 }
@@ -75,6 +79,27 @@ impl ProcessorTrack {
 
     pub(super) fn call_ends(&mut self, now: u64) {
         self.slices.end_innermost(now, |open| open == Open::Call);
+    }
+
+    /// What its holder does from now on is merged: polls, or what the poll of `task` does.
+    pub(super) fn merging_begins(&mut self, now: u64, thread: i32, task: u64) {
+        if task == 0 {
+            if self.holder != Some(thread) {
+                self.held_by(now, thread);
+            }
+            self.poll_ends(now);
+        } else if !self.slices.open().contains(&Open::Poll) {
+            return;
+        }
+        let merged = Open::Merged(self.slices.marks.len());
+        self.slices.begin(merged, Mark::new(now, What::Begin(Name::Merged(Merged::default()))).task(task));
+    }
+
+    pub(super) fn merging_ends(&mut self, now: u64, merged: Merged) {
+        if let Some(Open::Merged(mark)) = self.slices.innermost() {
+            self.slices.marks[mark].what = What::Begin(Name::Merged(merged));
+            self.slices.end(now);
+        }
     }
 
     /// Its holder is in user code, and others shall have it.

@@ -6,6 +6,7 @@ use std::panic::Location;
 use handover_blocking::recorder::{Event, Kind, Recording};
 
 use super::merge;
+use super::wakes::Wakes;
 
 /// What is summed, and by what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,12 @@ impl Samples {
     }
 
     pub(super) fn add(&mut self, stack: Vec<String>, nanos: u64) {
+        self.add_many(stack, 1, nanos);
+    }
+
+    fn add_many(&mut self, stack: Vec<String>, count: u64, nanos: u64) {
         let sum = self.sums.entry(stack).or_default();
-        sum.count += 1;
+        sum.count += count;
         sum.nanos += nanos;
     }
 
@@ -67,6 +72,8 @@ fn frame(what: &str, place: Place) -> String {
 struct Inside {
     poll: Place,
     calls: Vec<Call>,
+    /// When a stretch of merged ones began, and whether it is of polls.
+    merging: Option<(u64, bool)>,
 }
 
 #[derive(Debug)]
@@ -90,6 +97,7 @@ fn blocking(recording: &Recording) -> Samples {
         let mut inside = Inside::default();
         for event in &track.events {
             end_of_call(&mut samples, &mut inside, event);
+            end_of_merging(&mut samples, &inside, event);
             follow(&mut inside, event);
         }
         // Those that are out still.
@@ -115,27 +123,52 @@ fn end_of_call(samples: &mut Samples, inside: &mut Inside, event: &Event) {
     }
 }
 
+/// Each of the units in the stretch is taken to have had its equal share of the time.
+fn end_of_merging(samples: &mut Samples, inside: &Inside, event: &Event) {
+    let (Kind::MergedEnd, Some((began, of_polls))) = (event.kind, inside.merging) else { return };
+    let merged = event.merged();
+    if merged.calls > 0 {
+        let outer = if of_polls { "quick polls".to_owned() } else { frame("task", inside.poll) };
+        let nanos = event.at.saturating_sub(began) * merged.calls / merged.units();
+        samples.add_many(vec![outer, "quick calls".to_owned()], merged.calls, nanos);
+    }
+}
+
 fn follow(inside: &mut Inside, event: &Event) {
     match event.kind {
-        Kind::PollBegin => *inside = Inside { poll: event.location(), calls: Vec::new() },
+        Kind::PollBegin => *inside = Inside { poll: event.location(), ..Inside::default() },
         Kind::CallBegin => inside.calls.push(Call { site: event.location(), began: event.at, nested: 0 }),
         Kind::CallEnd => _ = inside.calls.pop(),
         Kind::PollEnd => *inside = Inside::default(),
+        Kind::MergedBegin if event.task == 0 => *inside = Inside { merging: Some((event.at, true)), ..Inside::default() },
+        Kind::MergedBegin => inside.merging = Some((event.at, false)),
+        Kind::MergedEnd => inside.merging = None,
         _ => {}
     }
 }
 
+/// How long the tasks of merged polls waited is not known, only how many there were.
+const NOT_TIMED: &str = "quick polls, not timed";
+
 fn scheduling(recording: &Recording) -> Samples {
     let mut samples = Samples::default();
     // When each task was woken, and by which.
-    let mut woken: HashMap<u64, (u64, u64)> = HashMap::new();
+    let mut wakes: Wakes<'_, (u64, u64)> = Wakes::new();
     let mut spawned_at: HashMap<u64, Place> = HashMap::new();
-    for (_, event) in merge::in_order(recording) {
+    for (track, event) in merge::in_order(recording) {
         match event.kind {
-            Kind::Woke | Kind::Spawned => _ = woken.insert(event.other_task(), (event.at, event.task)),
+            Kind::Woke | Kind::Spawned => wakes.woken(event.other_task(), (event.at, event.task)),
+            Kind::MergedBegin => wakes.merging_begins(track, event),
+            Kind::MergedEnd => {
+                wakes.merging_ends(track);
+                let polls = event.merged().polls;
+                if polls > 0 {
+                    samples.add_many(vec![NOT_TIMED.to_owned()], polls, 0);
+                }
+            }
             Kind::PollBegin => {
                 spawned_at.insert(event.task, event.location());
-                if let Some((at, by)) = woken.remove(&event.task) {
+                if let Some((at, by)) = wakes.polled(event.task) {
                     let waker = match by {
                         0 => "woken from outside or by the reactor".to_owned(),
                         by => frame("woken by", spawned_at.get(&by).copied().flatten()),

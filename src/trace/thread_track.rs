@@ -8,7 +8,7 @@
 
 use std::panic::Location;
 
-use handover_blocking::recorder::Track;
+use handover_blocking::recorder::{Merged, Track};
 
 use super::slices::Slices;
 use super::timeline::{Mark, Name, What};
@@ -24,6 +24,8 @@ pub(super) enum Open {
     HandedOff,
     /// Within a poll: it goes on without a processor.
     Without,
+    /// Polls, or calls and wake-ups within one. With the number of its mark, whose name is known at its end.
+    Merged(usize),
 }
 
 type Task = (u64, Option<&'static Location<'static>>);
@@ -99,6 +101,23 @@ impl ThreadTrack {
         let goes_on_without = self.processor.is_none() && self.slices.innermost() == Some(Open::Poll);
         if goes_on_without {
             self.slices.begin(Open::Without, Mark::new(now, What::Begin(Name::Text("without a processor"))));
+        }
+    }
+
+    /// What follows is merged: polls, or what the poll of `task` does.
+    pub(super) fn merging_begins(&mut self, now: u64, task: u64, processor: Option<usize>) {
+        if task == 0 {
+            self.close(now);
+            self.processor = processor;
+        }
+        let merged = Open::Merged(self.slices.marks.len());
+        self.slices.begin(merged, Mark::new(now, What::Begin(Name::Merged(Merged::default()))).task(task));
+    }
+
+    pub(super) fn merging_ends(&mut self, now: u64, merged: Merged) {
+        if let Some(Open::Merged(mark)) = self.slices.innermost() {
+            self.slices.marks[mark].what = What::Begin(Name::Merged(merged));
+            self.slices.end(now);
         }
     }
 

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::panic::Location;
 
-use handover_blocking::recorder::{Event, Kind, Recording};
+use handover_blocking::recorder::{Event, Kind, Merged, Recording};
 
 use super::merge;
 use super::processor_track::ProcessorTrack;
 use super::thread_track::ThreadTrack;
+use super::wakes::Wakes;
 
 /// What a slice or an instant is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub(super) enum Name {
     Poll(Option<&'static Location<'static>>),
     /// A call that stands there.
     Call(Option<&'static Location<'static>>),
+    /// What was not recorded one by one.
+    Merged(Merged),
     /// What a thread does on a processor's track.
     Thread(i32),
     /// A thread takes a processor.
@@ -89,10 +92,10 @@ pub(super) struct Timeline {
     pub(super) levels: Vec<(u64, [u64; 3])>,
 }
 
-struct Drawing {
+struct Drawing<'a> {
     timeline: Timeline,
-    /// Arrows that have begun at a wake-up, by the task that they lead to.
-    woken: HashMap<u64, u64>,
+    /// Arrows that have begun at a wake-up.
+    wakes: Wakes<'a, u64>,
     /// The thread's track by the number of the thread.
     by_thread: HashMap<i32, usize>,
     flows: u64,
@@ -105,7 +108,7 @@ impl Timeline {
         let threads = recording.tracks.iter().map(|track| ThreadTrack::new(track, recording.begin)).collect();
         let timeline = Self { threads, processors: Vec::new(), levels: Vec::new() };
         let by_thread = recording.tracks.iter().enumerate().map(|(at, track)| (track.thread, at)).collect();
-        let mut drawing = Drawing { timeline, woken: HashMap::new(), by_thread, flows: 0, now: recording.begin };
+        let mut drawing = Drawing { timeline, wakes: Wakes::new(), by_thread, flows: 0, now: recording.begin };
         for (track, event) in merge::in_order(recording) {
             drawing.now = event.at.clamp(drawing.now, recording.end.max(drawing.now));
             drawing.draw(track, event);
@@ -117,7 +120,7 @@ impl Timeline {
     }
 }
 
-impl Drawing {
+impl<'a> Drawing<'a> {
     fn processor(&mut self, number: usize) -> &mut ProcessorTrack {
         let processors = &mut self.timeline.processors;
         while processors.len() <= number {
@@ -131,10 +134,12 @@ impl Drawing {
         self.flows
     }
 
-    fn draw(&mut self, track: usize, event: &Event) {
+    fn draw(&mut self, track: usize, event: &'a Event) {
         match event.kind {
             Kind::PollBegin | Kind::PollEnd => self.draw_poll(track, event),
             Kind::CallBegin | Kind::CallEnd => self.draw_call(track, event),
+            Kind::MergedBegin => self.draw_merging(track, event),
+            Kind::MergedEnd => self.draw_merged(track, event.merged()),
             Kind::Acquired => self.draw_acquired(track, event),
             Kind::Released => self.draw_released(track, event),
             Kind::GaveAway => self.draw_given_away(track, event),
@@ -157,7 +162,7 @@ impl Drawing {
     fn draw_poll(&mut self, track: usize, event: &Event) {
         let now = self.now;
         if event.kind == Kind::PollBegin {
-            let flow = self.woken.remove(&event.task);
+            let flow = self.wakes.polled(event.task);
             let tid = self.timeline.threads[track].thread;
             self.timeline.threads[track].poll_begins(now, event.task, event.location(), event.processor, flow);
             if let Some(processor) = event.processor {
@@ -185,6 +190,27 @@ impl Drawing {
             if let Some(processor) = held {
                 self.processor(processor).call_ends(now);
             }
+        }
+    }
+
+    fn draw_merging(&mut self, track: usize, event: &'a Event) {
+        let now = self.now;
+        self.wakes.merging_begins(track, event);
+        let thread = &mut self.timeline.threads[track];
+        let tid = thread.thread;
+        thread.merging_begins(now, event.task, event.processor);
+        if let Some(processor) = thread.processor {
+            self.processor(processor).merging_begins(now, tid, event.task);
+        }
+    }
+
+    fn draw_merged(&mut self, track: usize, merged: Merged) {
+        let now = self.now;
+        self.wakes.merging_ends(track);
+        let thread = &mut self.timeline.threads[track];
+        thread.merging_ends(now, merged);
+        if let Some(processor) = thread.processor {
+            self.processor(processor).merging_ends(now, merged);
         }
     }
 
@@ -232,7 +258,7 @@ impl Drawing {
 
     fn draw_wake(&mut self, track: usize, event: &Event) {
         let flow = self.new_flow();
-        self.woken.insert(event.other_task(), flow);
+        self.wakes.woken(event.other_task(), flow);
         let name = if event.kind == Kind::Spawned { "spawns" } else { "wakes" };
         self.timeline.threads[track]
             .instant(Mark::new(self.now, What::Instant(Name::Text(name))).from(Some(flow)).task(event.other_task()));
@@ -254,7 +280,7 @@ impl Drawing {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
     use std::time::Duration;
 
@@ -290,12 +316,12 @@ mod tests {
         });
     }
 
-    fn wait(has_run: &Receiver<()>) {
+    pub(in crate::trace) fn wait(has_run: &Receiver<()>) {
         assert_ne!(has_run.recv_timeout(NEVER), Err(RecvTimeoutError::Timeout), "nobody overtook the call");
     }
 
     /// As text, a line for each mark, with `<` for an end; without numbers.
-    fn lines(marks: &[Mark]) -> Vec<String> {
+    pub(in crate::trace) fn lines(marks: &[Mark]) -> Vec<String> {
         let mut depth = 0;
         let line = |mark: &Mark| {
             let (sign, name) = match mark.what {
@@ -326,7 +352,7 @@ mod tests {
         lines(&timeline.processors[0].slices.marks)
     }
 
-    fn contains(lines: &[String], expected: &[&str]) -> bool {
+    pub(in crate::trace) fn contains(lines: &[String], expected: &[&str]) -> bool {
         lines.windows(expected.len()).any(|window| window == expected)
     }
 

@@ -32,6 +32,25 @@ impl Pair {
 /// Begins the process's calibration, once: before the first event.
 pub(super) fn start() {
     START.get_or_init(Pair::now);
+    ticks_in(0);
+}
+
+/// Time enough to know the rate to a thousandth.
+const CALIBRATION_NANOS: u64 = 30_000;
+
+/// About how many ticks there are in so many nanoseconds. Never zero for one or more.
+pub(super) fn ticks_in(nanos: u64) -> u64 {
+    /// Ticks in [`CALIBRATION_NANOS`].
+    static RATE: OnceLock<u64> = OnceLock::new();
+    let rate = *RATE.get_or_init(|| {
+        let start = *START.get_or_init(Pair::now);
+        while monotonic_nanos() < start.nanos + CALIBRATION_NANOS {
+            std::hint::spin_loop();
+        }
+        let now = Pair::now();
+        now.ticks.wrapping_sub(start.ticks).saturating_mul(CALIBRATION_NANOS) / (now.nanos - start.nanos)
+    });
+    (rate.saturating_mul(nanos) / CALIBRATION_NANOS).max(u64::from(nanos > 0))
 }
 
 /// Turns ticks into nanoseconds of `CLOCK_MONOTONIC`; made after the ticks were read.
@@ -129,6 +148,16 @@ mod tests {
         let nanos = Scale::now().nanos(read);
         // Within a microsecond of what the system's clock said around it.
         assert!((before - 1_000..after + 1_000).contains(&nanos), "{nanos} is not in {before}..{after}");
+    }
+
+    #[test]
+    fn ticks_pass_at_the_rate_that_was_measured() {
+        start();
+        let (began, first) = (monotonic_nanos(), ticks());
+        while monotonic_nanos() < began + 5_000_000 {}
+        let (passed, nanos) = (ticks() - first, monotonic_nanos() - began);
+        let expected = ticks_in(nanos);
+        assert!(passed.abs_diff(expected) < expected / 50, "{passed} ticks in {nanos} ns; expected {expected}");
     }
 
     #[test]

@@ -54,9 +54,13 @@ pub enum Kind {
     Stalled,
     /// The runtime's numbers, by the monitor. Argument: see [`Event::levels`].
     Levels,
+    /// Quick polls, or quick calls and wake-ups of the event's task, begin that are not recorded one by one. Argument: which tasks are polled ([`Event::polls_perhaps`]).
+    MergedBegin,
+    /// They end. Argument: how many there were ([`Event::merged`]).
+    MergedEnd,
 }
 
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 19] = [
     Kind::PollBegin,
     Kind::PollEnd,
     Kind::CallBegin,
@@ -74,6 +78,8 @@ const KINDS: [Kind; 17] = [
     Kind::ThreadEnd,
     Kind::Stalled,
     Kind::Levels,
+    Kind::MergedBegin,
+    Kind::MergedEnd,
 ];
 
 /// What a thread without work waits for.
@@ -163,10 +169,54 @@ impl Event {
         self.argument == Waits::AsPoller as u64
     }
 
+    /// Whether the task may have been polled in what begins here: never false if it was, for a stretch of merged polls.
+    pub fn polls_perhaps(&self, task: u64) -> bool {
+        self.argument & task_bit(task) != 0
+    }
+
+    /// How many were merged: of the end of a merged stretch.
+    pub fn merged(&self) -> Merged {
+        let bits = |at: u32| self.argument >> (at * MERGED_BITS) & MERGED;
+        Merged { polls: bits(0), calls: bits(1), wakes: bits(2) }
+    }
+
     /// Threads alive, calls out, tasks in queues.
     pub fn levels(&self) -> [u64; 3] {
         [self.argument & LEVEL, self.argument >> LEVEL_BITS & LEVEL, self.argument >> (2 * LEVEL_BITS) & LEVEL]
     }
+}
+
+/// What a stretch consists of that was not recorded one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Merged {
+    /// Polls.
+    pub polls: u64,
+    /// Calls, in these polls or in the poll around the stretch.
+    pub calls: u64,
+    /// Tasks woken or spawned.
+    pub wakes: u64,
+}
+
+const MERGED_BITS: u32 = 21;
+const MERGED: u64 = (1 << MERGED_BITS) - 1;
+
+impl Merged {
+    /// How many there are in all.
+    pub fn units(self) -> u64 {
+        self.polls + self.calls + self.wakes
+    }
+
+    /// The argument of [`Kind::MergedEnd`].
+    pub(super) fn argument(self) -> u64 {
+        let bits = |count: u64| count.min(MERGED);
+        bits(self.polls) | bits(self.calls) << MERGED_BITS | bits(self.wakes) << (2 * MERGED_BITS)
+    }
+}
+
+/// The task among those of a merged stretch. Tasks are numbered one after the other, so few share a bit.
+#[inline(always)]
+pub(crate) fn task_bit(task: u64) -> u64 {
+    1 << (task & 63)
 }
 
 const LEVEL_BITS: u32 = 21;
@@ -194,6 +244,11 @@ mod tests {
         assert_eq!((wake.processor, wake.task, wake.other_task(), wake.location()), (None, 0, 9, None));
         let levels = words(Kind::Levels, NO_PROCESSOR, 0, levels(3, 2, usize::MAX));
         assert_eq!(levels.levels(), [3, 2, (1 << 21) - 1]);
+        let merged = Merged { polls: 31, calls: 0, wakes: 256 };
+        let end = words(Kind::MergedEnd, NO_PROCESSOR, 0, merged.argument());
+        assert_eq!((end.merged(), merged.units()), (merged, 287));
+        let begin = words(Kind::MergedBegin, NO_PROCESSOR, 0, task_bit(1) | task_bit(64));
+        assert_eq!([1, 64, 65, 2].map(|task| begin.polls_perhaps(task)), [true, true, true, false]);
     }
 
     #[test]

@@ -12,12 +12,16 @@ mod clock;
 #[allow(unsafe_code, reason = "a source location is kept as a number")]
 mod event;
 #[cfg(not(loom))]
+mod pace;
+#[cfg(not(loom))]
+mod pen;
+#[cfg(not(loom))]
 mod recording;
 #[cfg(not(loom))]
 mod switch;
 
 #[cfg(not(loom))]
-pub use event::{Event, Kind, Waits};
+pub use event::{Event, Kind, Merged, Waits};
 #[cfg(not(loom))]
 pub use recording::{Reader, Recording, Track};
 #[cfg(not(loom))]
@@ -25,5 +29,7 @@ pub use switch::{On, Recorder, wake};
 
 #[cfg(not(loom))]
 pub(crate) use event::{levels, place};
+#[cfg(not(loom))]
+pub(crate) use pen::{Going, Pen};
 #[cfg(not(loom))]
 pub(crate) use switch::{Tape, is_any_on};

@@ -7,6 +7,8 @@ use super::event::{Event, Kind, head, place};
 use super::ring::WORDS;
 use super::switch::{Recorder, Tape};
 use crate::pool::Pool;
+use crate::record::NO_PROCESSOR;
+use crate::threads::Seen;
 
 /// What one thread did.
 #[derive(Clone, Debug)]
@@ -64,9 +66,41 @@ impl Heard {
         self.next = read.next;
     }
 
-    fn into_track(self, scale: &Scale) -> Track {
-        let events = self.events.into_iter().filter_map(|words| Event::read(words, scale.nanos(words[0]))).collect();
+    /// What the thread is in now, if no event has come since the last one that was read.
+    fn look(&self) -> Option<Seen> {
+        let seen = self.tape.owner.upgrade()?.look();
+        seen.tape.as_ref().is_some_and(|(_, at)| *at == self.next).then_some(seen)
+    }
+
+    fn into_track(self, scale: &Scale, begin: u64) -> Track {
+        // What began in silence may have begun before the recording.
+        let at = |ticks| scale.nanos(ticks).max(begin);
+        let events = self.events.into_iter().filter_map(|words| Event::read(words, at(words[0]))).collect();
         Track { thread: self.tape.thread, name: self.tape.name.clone(), events, lost: self.lost }
+    }
+}
+
+impl Track {
+    /// Adds the poll and the call that the thread is in, if they began in silence: after the last event.
+    fn complete(&mut self, seen: &Seen, begin: u64) {
+        let (mut in_poll, mut calls_out, mut processor) = (false, 0_usize, NO_PROCESSOR);
+        for event in &self.events {
+            match event.kind {
+                Kind::PollBegin | Kind::PollEnd => (in_poll, calls_out) = (event.kind == Kind::PollBegin, 0),
+                Kind::CallBegin => calls_out += 1,
+                Kind::CallEnd => calls_out = calls_out.saturating_sub(1),
+                _ => {}
+            }
+            processor = event.processor.map_or(processor, |processor| processor as u32);
+        }
+        let Some(running) = &seen.running else { return };
+        let last = self.events.last().map_or(begin, |event| event.at);
+        if !in_poll {
+            self.events.extend(Event::read([0, head(Kind::PollBegin, processor, running.task), place(running.spawned_at)], last));
+        }
+        if let Some(call) = seen.call.filter(|_| calls_out == 0) {
+            self.events.extend(Event::read([0, head(Kind::CallBegin, NO_PROCESSOR, running.task), place(call)], last));
+        }
     }
 }
 
@@ -114,8 +148,10 @@ impl Reader {
     /// What was read, up to now.
     pub fn finish(mut self) -> Recording {
         self.read();
+        let seen: Vec<_> = self.heard.iter().map(Heard::look).collect();
         let scale = Scale::now();
-        let mut tracks: Vec<Track> = self.heard.into_iter().map(|heard| heard.into_track(&scale)).collect();
+        let begin = self.begin.map_or(0, |ticks| scale.nanos(ticks));
+        let mut tracks: Vec<Track> = self.heard.into_iter().map(|heard| heard.into_track(&scale, begin)).collect();
         // Backwards, for each goes to the front of its track.
         for (thread, words) in self.before.into_iter().rev() {
             let at = tracks.iter().position(|track| track.thread == thread).unwrap_or_else(|| {
@@ -125,19 +161,21 @@ impl Reader {
             let event = Event::read(words, scale.nanos(words[0]));
             tracks[at].events.splice(0..0, event);
         }
+        for (track, seen) in tracks.iter_mut().zip(seen) {
+            seen.into_iter().for_each(|seen| track.complete(&seen, begin));
+        }
         tracks.retain(|track| !track.events.is_empty());
         let times = || tracks.iter().flat_map(|track| [track.events.first(), track.events.last()]).flatten().map(|event| event.at);
         let end = scale.nanos_now().max(times().max().unwrap_or(0));
-        let begin = match self.begin {
-            Some(ticks) => scale.nanos(ticks),
-            None => times().min().unwrap_or(end),
-        };
+        let begin = self.begin.map_or_else(|| times().min().unwrap_or(end), |_| begin);
         Recording { begin: begin.min(end), end, tracks }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+
     use super::*;
     use crate::config::Config;
 
@@ -146,7 +184,7 @@ mod tests {
         let pool = Pool::new(Config::default());
         let recorder = pool.recorder();
         let _on = recorder.switch_on();
-        let tape = recorder.tape(7, "a thread");
+        let tape = recorder.tape(7, "a thread", Weak::new());
         tape.write(Kind::ThreadStart, 0, 0, 0);
         let mut reader = Reader::from_now(&pool);
         tape.write(Kind::PollEnd, 1, 42, 0);
@@ -166,7 +204,7 @@ mod tests {
     fn the_last_events_of_an_ended_thread_are_there() {
         let recorder = Arc::new(Recorder::default());
         let _on = recorder.switch_on();
-        recorder.tape(7, "ended").write(Kind::ThreadEnd, 0, 0, 0);
+        recorder.tape(7, "ended", Weak::new()).write(Kind::ThreadEnd, 0, 0, 0);
         let mut reader = Reader::of_the_last(&recorder);
         reader.read();
         assert_eq!(reader.events(), 1);

@@ -1,15 +1,17 @@
 //! Is anybody recording, and whose rings are there?
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::clock;
 use super::event::{self, Kind};
+use super::pace::PRICE_NANOS;
 use super::ring::Ring;
 use crate::current;
 use crate::kernel::KernelThread;
 use crate::pool::Pool;
 use crate::record::NO_PROCESSOR;
+use crate::threads::ThreadRecord;
 
 /// Events that a thread's ring holds: 768 KiB once it is full, 24 KiB at first.
 const CAPACITY: usize = 1 << 15;
@@ -33,6 +35,8 @@ pub(crate) struct Tape {
     pub(super) thread: i32,
     pub(super) name: String,
     pub(super) ring: Ring,
+    /// The worker thread, while it lives: what it is in is not on the tape as long as that is merged.
+    pub(super) owner: Weak<ThreadRecord>,
 }
 
 impl Tape {
@@ -44,7 +48,13 @@ impl Tape {
     /// Only the tape's own thread may call it.
     #[inline]
     pub(crate) fn write(&self, kind: Kind, processor: u32, task: u64, argument: u64) {
-        self.ring.write([clock::ticks(), event::head(kind, processor, task), argument]);
+        self.write_at(clock::ticks(), kind, processor, task, argument);
+    }
+
+    /// The same with a time.
+    #[inline]
+    pub(super) fn write_at(&self, at: u64, kind: Kind, processor: u32, task: u64, argument: u64) {
+        self.ring.write([at, event::head(kind, processor, task), argument]);
     }
 }
 
@@ -53,6 +63,10 @@ impl Tape {
 pub struct Recorder {
     /// How many want it on.
     wanted: AtomicUsize,
+    /// When it was switched on, in ticks. Relaxed: a thread that sees it late tells of a stretch that began a little before.
+    on_since: AtomicU64,
+    /// What an event costs its thread in credit, in nanoseconds; 0 for [`PRICE_NANOS`].
+    price_nanos: AtomicU64,
     tapes: Mutex<Vec<Arc<Tape>>>,
     /// For threads that are not the runtime's: they write in turns.
     outside: Mutex<Option<Arc<Tape>>>,
@@ -69,17 +83,35 @@ impl Recorder {
         self.wanted.load(Ordering::Relaxed) > 0
     }
 
+    /// For tests without optimization, where nothing is so quick that it would be merged: threads that have recorded nothing yet pay so much credit for an event.
+    #[doc(hidden)]
+    pub fn set_price(&self, nanos: u64) {
+        self.price_nanos.store(nanos, Ordering::Relaxed);
+    }
+
+    /// In ticks.
+    pub(super) fn price(&self) -> u64 {
+        let nanos = self.price_nanos.load(Ordering::Relaxed);
+        clock::ticks_in(if nanos == 0 { PRICE_NANOS } else { nanos })
+    }
+
+    pub(super) fn on_since(&self) -> u64 {
+        self.on_since.load(Ordering::Relaxed)
+    }
+
     /// Records until the guard is dropped.
     pub fn switch_on(self: &Arc<Self>) -> On {
         clock::start();
-        self.wanted.fetch_add(1, Ordering::Relaxed);
+        if self.wanted.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.on_since.store(clock::ticks(), Ordering::Relaxed);
+        }
         ANY.fetch_add(1, Ordering::Relaxed);
         On(Arc::clone(self))
     }
 
-    /// A tape for the calling thread.
-    pub(crate) fn tape(&self, thread: i32, name: &str) -> Arc<Tape> {
-        let tape = Arc::new(Tape { thread, name: name.to_owned(), ring: Ring::new(CAPACITY) });
+    /// A tape for the calling thread, which is the worker thread `owner` or none.
+    pub(crate) fn tape(&self, thread: i32, name: &str, owner: Weak<ThreadRecord>) -> Arc<Tape> {
+        let tape = Arc::new(Tape { thread, name: name.to_owned(), ring: Ring::new(CAPACITY), owner });
         let mut tapes = lock(&self.tapes);
         // A tape that nobody else holds is that of a thread that has ended.
         let ended = tapes.iter().filter(|tape| Arc::strong_count(tape) == 1).count();
@@ -103,7 +135,7 @@ impl Recorder {
     #[cold]
     pub(crate) fn write_by_monitor(&self, kind: Kind, processor: u32, task: u64, argument: u64) {
         if self.is_on() {
-            let tape = self.monitor.get_or_init(|| self.tape(KernelThread::current().tid(), "monitor"));
+            let tape = self.monitor.get_or_init(|| self.tape(KernelThread::current().tid(), "monitor", Weak::new()));
             tape.write(kind, processor, task, argument);
         }
     }
@@ -112,7 +144,7 @@ impl Recorder {
     pub(crate) fn write_outside(&self, kind: Kind, task: u64, argument: u64) {
         if self.is_on() {
             let mut outside = lock(&self.outside);
-            let new = || Arc::new(Tape { thread: 0, name: "other threads".to_owned(), ring: Ring::new(CAPACITY) });
+            let new = || Arc::new(Tape { thread: 0, name: "other threads".to_owned(), ring: Ring::new(CAPACITY), owner: Weak::new() });
             outside.get_or_insert_with(new).write(kind, NO_PROCESSOR, task, argument);
         }
     }
@@ -121,7 +153,7 @@ impl Recorder {
 /// A task of `pool` was woken or spawned, by the task `by` or, with 0, by none.
 #[inline(always)]
 pub fn wake(pool: &Pool, kind: Kind, by: impl FnOnce() -> u64, woken: u64) {
-    if is_any_on() {
+    if is_any_on() && !current::with_current(|worker| worker.is_some_and(|worker| worker.belongs_to(pool) && worker.merges_wake())) {
         write_wake(pool, kind, by(), woken);
     }
 }
@@ -129,7 +161,7 @@ pub fn wake(pool: &Pool, kind: Kind, by: impl FnOnce() -> u64, woken: u64) {
 #[cold]
 fn write_wake(pool: &Pool, kind: Kind, by: u64, woken: u64) {
     current::with_current(|worker| match worker.filter(|worker| worker.belongs_to(pool)) {
-        Some(worker) => worker.write(kind, by, woken),
+        Some(worker) => worker.write_wake(kind, by, woken),
         None => pool.recorder().write_outside(kind, by, woken),
     });
 }

@@ -13,8 +13,8 @@ use crate::fence;
 use crate::lease::Lease;
 use crate::pool::Pool;
 use crate::predictor::Site;
-use crate::record::{Declared, NO_PROCESSOR};
-use crate::recorder::{Kind, place};
+use crate::record::Declared;
+use crate::recorder::Kind;
 use crate::shown::{self, Shown};
 use crate::telling;
 
@@ -73,7 +73,7 @@ impl Worker {
     #[inline(always)]
     pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
         let settle = Settle { worker: self, call: self.words().declare(site.location()) };
-        self.note(Kind::CallBegin, NO_PROCESSOR, place(site.location()));
+        self.note_call_begin(site.location());
         if !self.kicked.get() {
             self.kick_for_work_behind();
         }
@@ -148,6 +148,7 @@ impl Worker {
     /// The call is long every time: the processor goes to the idle set before it starts.
     #[cold]
     fn call_long<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
+        self.note_all_from_here();
         let mode = self.words().mode();
         if let Some(lease) = self.lease_to_give_away() {
             self.pool.counters().releases.raise();
@@ -169,7 +170,7 @@ impl Worker {
         let returned = Returned { worker: self, site, began, nested, outermost };
         // A nested entry may find a processor while this call is out: it is lent as declared, too.
         let settle = Settle { worker: self, call: self.words().declare(site.location()) };
-        self.note(Kind::CallBegin, NO_PROCESSOR, place(site.location()));
+        self.note_long_call_begin(site.location());
         let result = call();
         drop(settle);
         drop(returned);
@@ -180,7 +181,7 @@ impl Worker {
         match self.hold.take() {
             Hold::Lent(lent) => {
                 let mode = self.words().mode();
-                let lease = self.reclaim(lent);
+                let lease = self.reclaim(lent, mode);
                 if lease.is_none() {
                     self.words().lend_again(mode);
                 }
@@ -203,7 +204,7 @@ struct Settle<'a> {
 impl Drop for Settle<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.worker.note(Kind::CallEnd, NO_PROCESSOR, 0);
+        self.worker.note_call_end();
         self.worker.words().settle(self.call);
     }
 }
