@@ -12,7 +12,7 @@ mod watchdog;
 use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -95,13 +95,72 @@ fn a_task_that_waits_for_two_things_names_both() {
 }
 
 #[test]
-fn a_task_that_waits_for_another_task_waits_to_be_woken() {
+fn a_task_that_waits_for_another_task_names_it() {
     let (runtime, _watchdog) = runtime(Builder::new().processors(1));
     let other = runtime.spawn(std::future::pending::<()>());
+    let id = other.id();
     let task = runtime.spawn(async { other.await.map(drop) });
     let seen = task_when(&runtime, task.id(), |task| task.state == State::Waiting);
-    assert_eq!(seen.waits_for.len(), 0);
+    assert_eq!(seen.waits_for, [Wait::Task(id)]);
+    assert!(seen.to_string().contains(&format!(": waiting for task {id}, for ")), "{seen}");
+    let waited_for = task_when(&runtime, id, |task| task.state == State::Waiting);
+    assert!(waited_for.to_string().contains(": waiting to be woken, for "), "{waited_for}");
+}
+
+#[test]
+fn a_task_that_waits_for_many_names_eight_and_counts_the_others() {
+    let (runtime, _watchdog) = runtime(Builder::new().processors(1));
+    let others: Vec<_> = (0..11).map(|_| runtime.spawn(std::future::pending::<()>())).collect();
+    let mut ids: Vec<_> = others.iter().map(|other| other.id()).collect();
+    // Each is polled with the task's own waker.
+    let task = runtime.spawn(futures::future::select_all(others));
+    let seen = task_when(&runtime, task.id(), |task| task.state == State::Waiting);
+    let mut named: Vec<_> = seen.waits_for.iter().map(|wait| if let Wait::Task(id) = wait { *id } else { panic!("{seen}") }).collect();
+    ids.sort();
+    named.sort();
+    assert_eq!(named, ids);
+    assert!(seen.to_string().contains(" or 3 others, for "), "{seen}");
+}
+
+#[test]
+fn a_task_that_gives_up_waiting_for_another_is_not_said_to_wait_for_it() {
+    let (runtime, _watchdog) = runtime(Builder::new().processors(1));
+    let other = runtime.spawn(std::future::pending::<()>());
+    let gives_up = async {
+        let _ = handover::time::timeout(Duration::from_millis(1), other).await;
+        std::future::pending::<()>().await;
+    };
+    let task = runtime.spawn(gives_up);
+    let seen = task_when(&runtime, task.id(), |task| task.state == State::Waiting && task.waits_for.is_empty());
     assert!(seen.to_string().contains(": waiting to be woken, for "), "{seen}");
+}
+
+/// A waker that is replaced or dropped while it is read would be freed memory, and a task that is shown as another's.
+#[test]
+fn dumps_race_handles_that_come_go_and_change_tasks() {
+    let (runtime, _watchdog) = runtime(Builder::new().processors(2));
+    let (stop, churned) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stops, churns) = (Arc::clone(&stop), Arc::clone(&churned));
+    let churn = runtime.spawn(async move {
+        while !stops.load(Ordering::Relaxed) {
+            let mut handle = handover::spawn(std::future::pending::<()>());
+            // From one task to the next, each of which polls it once, with its own waker.
+            for _ in 0..4 {
+                let polled = handover::spawn(async move {
+                    assert!(futures::poll!(&mut handle).is_pending());
+                    [handle]
+                });
+                [handle] = polled.await.unwrap();
+            }
+            handle.abort();
+            churns.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    while churned.load(Ordering::Relaxed) < 2_000 {
+        drop(runtime.handle().dump());
+    }
+    stop.store(true, Ordering::Relaxed);
+    block_on(churn).unwrap();
 }
 
 #[test]
@@ -128,6 +187,19 @@ fn a_task_in_a_call_names_thread_call_site_and_how_long() {
         let line = block_on(task).unwrap();
         assert_eq!((at.file(), at.line()), (file!(), line), "{hint:?}");
     }
+}
+
+#[test]
+fn a_task_s_polls_are_counted() {
+    let (runtime, _watchdog) = runtime(Builder::new().processors(2));
+    let task = runtime.spawn(async {
+        for _ in 0..41 {
+            handover::yield_now().await;
+        }
+        std::future::pending::<()>().await;
+    });
+    let seen = task_when(&runtime, task.id(), |task| task.state == State::Waiting);
+    assert_eq!(seen.polls, 42, "{seen}");
 }
 
 #[test]

@@ -38,6 +38,10 @@ pub struct TaskView {
     pub stage: Stage,
     /// Since when it waits, if it does.
     pub since: Tick,
+    /// How many polls of it have begun; no more are counted than fit.
+    pub polls: u32,
+    /// The task that waits for it, with its JoinHandle, if that is known.
+    pub joiner: Option<Id>,
     /// It was aborted, and will not be polled again.
     pub is_cancelled: bool,
 }
@@ -68,8 +72,9 @@ impl Shared {
     /// All tasks that are not over, in no order. Spawns wait for a thousand of them to be looked at, at most.
     pub fn view_tasks(&self) -> Vec<TaskView> {
         let mut tasks = Vec::with_capacity(self.registry().len());
-        self.registry().look_at_all(&mut |Seen { id, spawned_at, state }| {
-            tasks.push(TaskView { id, spawned_at, stage: Stage::of(state), since: state.since(), is_cancelled: state.is_cancelled() });
+        self.registry().look_at_all(&mut |Seen { id, spawned_at, state, joiner, polls }| {
+            let (stage, since, is_cancelled) = (Stage::of(state), state.since(), state.is_cancelled());
+            tasks.push(TaskView { id, spawned_at, stage, since, polls, joiner, is_cancelled });
         });
         tasks
     }

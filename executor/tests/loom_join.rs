@@ -25,6 +25,8 @@ enum Misuse {
     HandleAlwaysDropsOutput,
     /// A thread whose task was cancelled in its poll goes idle.
     RunnerForgetsCancel,
+    /// Somebody looks at the join waker without asking for that.
+    LookerDoesNotAsk,
 }
 
 /// A task as `task::cell` lays it out: the word says who may touch the other fields.
@@ -184,6 +186,25 @@ impl Task {
         self.give_back();
     }
 
+    // ---- what a dump does -------------------------------------------------------------------------------------------
+
+    /// `Header::joiner`; the lock that keeps the task is a reference here.
+    fn look(&self) -> Option<usize> {
+        let may_look = match self.misuse {
+            Misuse::LookerDoesNotAsk => self.state.load().has_join_waker(),
+            _ => self.state.begin_look(),
+        };
+        if !may_look {
+            return None;
+        }
+        // SAFETY: JOIN_WAKER and LOOKED_AT are set; loom fails if the handle writes it meanwhile.
+        let waker = self.join_waker.with(|slot| unsafe { *slot });
+        if self.misuse != Misuse::LookerDoesNotAsk {
+            self.state.end_look();
+        }
+        Some(waker.expect("JOIN_WAKER says that there is one"))
+    }
+
     fn woken(&self, waker: usize) -> usize {
         self.woken[waker].load(Ordering::Relaxed)
     }
@@ -335,6 +356,53 @@ fn cancel_races_cancel() {
         task.leave();
         task.check();
     });
+}
+
+// ---- a look at the join waker --------------------------------------------------------------------------------------
+
+/// Given a task that is waited for; when somebody looks at its join waker while the handle changes it and goes, and while the task ends or not; then a waker that is or was there is seen, or none, and all else is as without the look.
+fn look_against_handle(misuse: Misuse, ends: bool) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(move || {
+        let task = Task::new(true, misuse);
+        assert_eq!(task.join(0), None, "nobody runs it yet");
+        task.state.reference();
+        let looker = thread::spawn({
+            let task = Arc::clone(&task);
+            move || {
+                let seen = task.look();
+                assert!(seen.is_none_or(|waker| waker < 2));
+                task.give_back();
+            }
+        });
+        let finisher = ends.then(|| finisher(&task));
+        let output = task.join(1);
+        task.leave();
+        looker.join().expect("who looks");
+        match finisher {
+            Some(finisher) => finisher.join().expect("the finisher"),
+            None => task.run(),
+        }
+        assert!(output.is_none() || ends);
+        task.check();
+    });
+}
+
+#[test]
+fn look_races_second_register_and_leave() {
+    look_against_handle(Misuse::Nothing, false);
+}
+
+#[test]
+fn look_races_register_leave_and_finish() {
+    look_against_handle(Misuse::Nothing, true);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn canary_looker_that_does_not_ask() {
+    look_against_handle(Misuse::LookerDoesNotAsk, false);
 }
 
 // ---- references ----------------------------------------------------------------------------------------------------

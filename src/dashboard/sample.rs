@@ -17,6 +17,8 @@ use crate::task::Id;
 const MOST_TASKS: usize = 200;
 /// So many spawn sites.
 const MOST_SITES: usize = 30;
+/// So many things that a task waits for.
+const MOST_WAITS: usize = 8;
 /// So many threads that are held up, and as many stalls.
 const MOST_HELD: usize = 20;
 /// The ages of so many tasks are kept.
@@ -227,11 +229,12 @@ impl Sampler {
             json.key("spawned_at").text(task.spawned_at);
             json.key("state").string(state_word(task));
             task.elapsed.iter().for_each(|elapsed| json.key("millis").millis(*elapsed));
+            json.key("polls").number(u64::from(task.polls));
             if let State::InCall { at, .. } = task.state {
                 json.key("call").text(at);
             }
             if !task.waits_for.is_empty() {
-                json.key("waits").array(&task.waits_for, |json, wait| json.text(wait));
+                json.key("waits").array(task.waits_for.iter().take(MOST_WAITS), |json, wait| json.text(wait));
             }
             if let Some((seen, was_new)) = self.ages.get(&task.id) {
                 json.key("age").millis(seen.elapsed());

@@ -263,7 +263,7 @@ function showTasks(now) {
   const shown = now.tasks.filter(matches);
   const name = (state) => (state === "call" ? "in a call" : state);
   rows("tasks", shown.map((task) => [
-    `${task.id}`, badge(name(task.state), task.state), task.state === "waiting" ? waited(task.millis) : time(task.millis), `${task.exact ? "" : "> "}${time(task.age)}`,
+    `${task.id}`, badge(name(task.state), task.state), task.state === "waiting" ? waited(task.millis) : time(task.millis), `${task.exact ? "" : "> "}${time(task.age)}`, count(task.polls),
     task.name === undefined ? site(task.spawned_at) : [task.name, " ", site(task.spawned_at)],
     task.call ? site(task.call) : task.waits ? task.waits.join(", or ") : task.state === "waiting" ? "to be woken" : "",
   ]));

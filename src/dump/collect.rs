@@ -18,8 +18,9 @@ use crate::task::Id;
 pub(crate) fn dump(shared: &Shared, reactor: &Reactor) -> Dump {
     let (pool, queues, seen) = (shared.pool(), shared.view_queues(), shared.view_tasks());
     let threads = threads(shared, reactor);
+    let joins: Vec<_> = seen.iter().filter_map(|view| Some((view.joiner?, Wait::Task(view.id)))).collect();
     let mut tasks = tasks(shared, seen, &threads);
-    add_waits(&mut tasks, shared, reactor);
+    add_waits(&mut tasks, joins, shared, reactor);
     let processor = |(number, queued)| Processor {
         thread: threads.iter().find(|thread| thread.processor == Some(number)).map(|thread| thread.tid),
         is_idle: pool.is_idle(number),
@@ -104,12 +105,13 @@ fn task(shared: &Shared, view: TaskView, thread: Option<&Thread>, now: Instant) 
         _ => thread.and_then(|thread| thread.elapsed),
     };
     let name = shared.name_of(view.id);
-    Task { id: view.id, name, spawned_at: view.spawned_at, state, elapsed, waits_for: Vec::new(), is_cancelled: view.is_cancelled }
+    let TaskView { id, spawned_at, polls, is_cancelled, .. } = view;
+    Task { id, name, spawned_at, state, elapsed, polls, waits_for: Vec::new(), is_cancelled }
 }
 
 /// A waker whose task is among those that wait.
-fn add_waits(tasks: &mut [Task], shared: &Shared, reactor: &Reactor) {
-    let mut waits: Vec<(Id, Wait)> = Vec::with_capacity(tasks.len());
+fn add_waits(tasks: &mut [Task], joins: Vec<(Id, Wait)>, shared: &Shared, reactor: &Reactor) {
+    let mut waits = joins;
     let mut note = |waker: &Waker, wait| waits.extend(task_of(waker).map(|id| (id, wait)));
     reactor.view_waiters(&mut |wait, waker| note(waker, wait_for(wait)));
     shared.pool().admission().view_waiters(|ahead, waker| note(waker, Wait::Admission(ahead)));

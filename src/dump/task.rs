@@ -21,7 +21,9 @@ pub struct Task {
     pub state: State,
     /// For how long it has been in this poll or call, if that is known; or for how long it has waited, never less than in truth and at most 0.1 s more. A wait of more than 208 days counts from zero again.
     pub elapsed: Option<Duration>,
-    /// Who would wake it, as far as the runtime knows. Empty: something else will, such as a channel, a lock, or another task.
+    /// How many polls of it have begun, up to 4 billion.
+    pub polls: u32,
+    /// Who would wake it, as far as the runtime knows. Empty: something else will, such as a channel or a lock.
     pub waits_for: Vec<Wait>,
     /// It was aborted: it is not polled again, but its future is not dropped yet.
     pub is_cancelled: bool,
@@ -40,7 +42,7 @@ pub enum State {
     InCall {
         /// On which thread.
         thread: i32,
-        /// Where the call stands. Of calls within each other, the one that began last.
+        /// Where the call stands. Of calls within each other, the outermost.
         at: &'static Location<'static>,
     },
     /// It could run, and waits for a processor.
@@ -63,6 +65,8 @@ pub enum Wait {
     Ready(RawFd),
     /// A timer, in this time; zero if it is due.
     Timer(Duration),
+    /// Another task, at its end: this one has its `JoinHandle`.
+    Task(Id),
     /// The gate in front of blocking calls, behind so many others: `max_blocking_threads` are out.
     Admission(usize),
 }

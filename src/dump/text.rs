@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use super::{Activity, Dump, State, Task, Thread, Wait};
 
+/// So many things that one task waits for are named.
+const MOST_WAITS: usize = 8;
+
 /// With three digits.
 struct Time(Duration);
 
@@ -128,8 +131,11 @@ impl Display for Task {
         if self.state == State::Waiting && self.waits_for.is_empty() {
             f.write_str(" to be woken")?;
         }
-        for (n, wait) in self.waits_for.iter().enumerate() {
+        for (n, wait) in self.waits_for.iter().take(MOST_WAITS).enumerate() {
             write!(f, " {} {wait}", if n == 0 { "for" } else { "or" })?;
+        }
+        if let Some(others @ 1..) = self.waits_for.len().checked_sub(MOST_WAITS) {
+            write!(f, " or {others} others")?;
         }
         match self.elapsed {
             Some(elapsed) if self.state == State::Waiting => write!(f, ", for {}", Waited(elapsed)),
@@ -159,6 +165,7 @@ impl Display for Wait {
             Self::Writable(fd) => write!(f, "descriptor {fd} to be writable"),
             Self::Ready(fd) => write!(f, "descriptor {fd} to be readable or writable"),
             Self::Timer(left) => write!(f, "a timer due in {}", Time(*left)),
+            Self::Task(id) => write!(f, "task {id}"),
             Self::Admission(ahead) => write!(f, "a place among the calls that are out, behind {ahead} others"),
         }
     }

@@ -53,7 +53,7 @@ try {
   });
 
   await given("a task that waits says for how long, and what for", async () => {
-    await until(() => [...document.querySelectorAll("#tasks tbody tr")].some((row) => row.cells[1].textContent === "waiting" && /^[0-9.]+ s$/.test(row.cells[2].textContent) && row.cells[5].textContent.startsWith("a timer due in ")));
+    await until(() => [...document.querySelectorAll("#tasks tbody tr")].some((row) => row.cells[1].textContent === "waiting" && /^[0-9.]+ s$/.test(row.cells[2].textContent) && /^[0-9]+$/.test(row.cells[4].textContent) && row.cells[6].textContent.startsWith("a timer due in ")));
   });
 
   await given("the keyboard reaches everything: a filter, the theme, a pause, the help", async () => {

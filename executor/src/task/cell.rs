@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use crate::scheduler::Shared;
@@ -20,6 +20,7 @@ use crate::task::id::Id;
 use crate::task::memory;
 use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::state::{Start, State, Suspend};
+use crate::views::task_of;
 
 /// The part that all tasks share: one cache line.
 #[repr(C)]
@@ -34,6 +35,8 @@ pub(crate) struct Header {
     pub(crate) spawned_at: &'static Location<'static>,
     /// Its place in the registry, which alone uses it.
     pub(crate) slot: AtomicU32,
+    /// How many polls have begun; no more are counted than fit. Written by who polls.
+    pub(crate) polls: AtomicU32,
 }
 
 struct Vtable {
@@ -96,6 +99,7 @@ where
                 id,
                 spawned_at,
                 slot: AtomicU32::new(0),
+                polls: AtomicU32::new(0),
             },
             stage: UnsafeCell::new(Stage::Future(future)),
             join_waker: UnsafeCell::new(None),
@@ -107,6 +111,18 @@ where
 impl Header {
     pub(crate) fn shared(&self) -> NonNull<Shared> {
         self.shared
+    }
+
+    /// The task whose JoinHandle of this one has been polled and waits, if it is known. For the registry alone, under the lock that keeps the task in it.
+    pub(crate) fn joiner(&self) -> Option<Id> {
+        if !self.state.begin_look() {
+            return None;
+        }
+        // SAFETY: `begin_look` was allowed, so nobody writes the slot until `end_look`; and the registry's reference keeps the cell.
+        let waker = unsafe { (self.vtable.join_waker)(NonNull::from(self)).as_ref() };
+        let joiner = waker.as_ref().and_then(task_of);
+        self.state.end_look();
+        joiner
     }
 }
 
@@ -227,6 +243,9 @@ unsafe fn run_cell<F: Future>(task: Runnable) -> Ran {
 unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<()> {
     // SAFETY: the vtable belongs to a TaskCell<F>, whose header is its first field.
     let cell = unsafe { task.cast::<TaskCell<F>>().as_ref() };
+    let polls = &cell.header.polls;
+    // Relaxed: a number to be shown.
+    polls.store(polls.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
     // SAFETY: the caller has RUNNING, so this is the only reference to the stage.
     let stage = unsafe { &mut *cell.stage.get() };
     let Stage::Future(future) = stage else { unreachable!("a running task without a future") };

@@ -111,6 +111,10 @@ pub(crate) struct Seen {
     pub(crate) id: Id,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) state: Snapshot,
+    /// Who waits for it.
+    pub(crate) joiner: Option<Id>,
+    /// How many polls of it have begun; no more are counted than fit.
+    pub(crate) polls: u32,
 }
 
 /// All tasks of one runtime that are not over.
@@ -215,7 +219,13 @@ impl Shard {
         into.extend(tasks.map(|task| {
             // SAFETY: the table holds a reference of each of its tasks, and the lock keeps them in it.
             let header = unsafe { task.as_ref() };
-            Seen { id: header.id, spawned_at: header.spawned_at, state: header.state.load() }
+            Seen {
+                id: header.id,
+                spawned_at: header.spawned_at,
+                state: header.state.load(),
+                joiner: header.joiner(),
+                polls: header.polls.load(Ordering::Relaxed),
+            }
         }));
         (end < table.slots.len()).then_some(end)
     }

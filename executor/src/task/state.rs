@@ -7,8 +7,9 @@
 //! bit 3     CANCELLED      to be dropped instead of polled
 //! bit 4     JOIN_INTEREST  the JoinHandle is alive: the output is its to take
 //! bit 5     JOIN_WAKER     the finisher may read the join waker; unset: it is the JoinHandle's to write
-//! bits 6..34   since when it waits, in ticks of the coarse clock; of no meaning unless it does
-//! bits 34..    references: queue entry or running poll, registry, JoinHandle, AbortHandles, wakers
+//! bit 6     LOOKED_AT      somebody else reads the join waker, for a moment: the JoinHandle waits before it writes
+//! bits 7..35   since when it waits, in ticks of the coarse clock; of no meaning unless it does
+//! bits 35..    references: queue entry or running poll, registry, JoinHandle, AbortHandles, wakers
 //!
 //!            notify                start                     finish
 //!   idle -------------> SCHEDULED ---------> RUNNING ------------------------> COMPLETE
@@ -26,7 +27,7 @@
 
 use handover_blocking::coarse::{self, Tick};
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, yield_now};
 
 const SCHEDULED: u64 = 1;
 const RUNNING: u64 = 1 << 1;
@@ -34,11 +35,12 @@ const COMPLETE: u64 = 1 << 2;
 const CANCELLED: u64 = 1 << 3;
 const JOIN_INTEREST: u64 = 1 << 4;
 const JOIN_WAKER: u64 = 1 << 5;
-const SINCE_SHIFT: u32 = 6;
+const LOOKED_AT: u64 = 1 << 6;
+const SINCE_SHIFT: u32 = 7;
 const SINCE: u64 = ((1 << Tick::BITS) - 1) << SINCE_SHIFT;
 const REFERENCE: u64 = 1 << (SINCE_SHIFT + Tick::BITS);
 
-/// More references than this (8 GiB of wakers of one task) are a leak in a loop; going on would overflow into a freed task. As many again fit in, for threads that count while one aborts.
+/// More references than this (4 GiB of wakers of one task) are a leak in a loop; going on would overflow into a freed task. As many again fit in, for threads that count while one aborts.
 const MAX_REFERENCES: u64 = u64::MAX / REFERENCE / 2;
 
 /// The state word of one task.
@@ -64,6 +66,7 @@ impl std::fmt::Debug for Snapshot {
             (CANCELLED, "CANCELLED"),
             (JOIN_INTEREST, "JOIN_INTEREST"),
             (JOIN_WAKER, "JOIN_WAKER"),
+            (LOOKED_AT, "LOOKED_AT"),
         ];
         let set = names.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| name);
         f.debug_list().entries(set).finish()?;
@@ -302,17 +305,63 @@ impl State {
         before & COMPLETE == 0
     }
 
-    /// The JoinHandle takes its waker back in order to write another; false if the task is over (the waker is the finisher's).
+    /// The JoinHandle takes its waker back in order to write another, and waits for whoever looks at it; false if the task is over (the waker is the finisher's).
     #[must_use]
     pub fn withdraw_join_waker(&self) -> bool {
         let before = self.update(|word| if word & COMPLETE != 0 { word } else { word & !JOIN_WAKER });
-        before & COMPLETE == 0
+        if before & COMPLETE != 0 {
+            return false;
+        }
+        if before & LOOKED_AT != 0 {
+            self.await_end_of_look();
+        }
+        true
     }
 
-    /// The JoinHandle goes.
+    /// The JoinHandle goes; it waits for whoever looks at its waker.
     pub fn leave_join(&self) -> LeaveJoin {
         let before = self.update(|word| if word & COMPLETE != 0 { word & !JOIN_INTEREST } else { word & !(JOIN_INTEREST | JOIN_WAKER) });
-        if before & COMPLETE != 0 { LeaveJoin::DropOutput } else { LeaveJoin::DropWaker }
+        match before & (COMPLETE | LOOKED_AT) {
+            0 => LeaveJoin::DropWaker,
+            LOOKED_AT => self.leave_after_look(),
+            _ => LeaveJoin::DropOutput,
+        }
+    }
+
+    /// Apart, and last: what it needs is not paid for by every handle that goes.
+    #[cold]
+    #[inline(never)]
+    fn leave_after_look(&self) -> LeaveJoin {
+        self.await_end_of_look();
+        LeaveJoin::DropWaker
+    }
+
+    /// Waits for the end of a look: some tens of nanoseconds, if its thread is not interrupted. The caller has unset JOIN_WAKER, so none begins after that.
+    #[cold]
+    fn await_end_of_look(&self) {
+        // Acquire: the caller writes the waker after it was read; pairs with `end_look`.
+        while self.0.load(Ordering::Acquire) & LOOKED_AT != 0 {
+            yield_now();
+        }
+    }
+
+    /// Somebody who is neither the JoinHandle nor the finisher wants to read the join waker. False if there is none, or the task is over; else it stays as it is until [`end_look`](Self::end_look). One at a time; the caller sees to that, and
+    /// that the task is not freed meanwhile.
+    #[must_use]
+    pub fn begin_look(&self) -> bool {
+        let may_look = |word: u64| word & (JOIN_WAKER | COMPLETE) == JOIN_WAKER;
+        if !may_look(self.0.load(Ordering::Relaxed)) {
+            return false;
+        }
+        let before = self.update(|word| if may_look(word) { word | LOOKED_AT } else { word });
+        debug_assert_eq!(before & LOOKED_AT, 0, "{:?}", Snapshot(before));
+        may_look(before)
+    }
+
+    /// The look that [`begin_look`](Self::begin_look) began is over.
+    pub fn end_look(&self) {
+        // Release: the reading comes before what the JoinHandle writes; pairs with `await_end_of_look` and with every transition of the JoinHandle that finds LOOKED_AT unset.
+        self.0.fetch_and(!LOOKED_AT, Ordering::Release);
     }
 
     /// One more reference.
@@ -359,7 +408,7 @@ mod tests {
 
     #[test]
     fn neither_flags_nor_references_change_with_the_stamp_and_the_other_way_round() {
-        let all = SCHEDULED | RUNNING | COMPLETE | CANCELLED | JOIN_INTEREST | JOIN_WAKER;
+        let all = SCHEDULED | RUNNING | COMPLETE | CANCELLED | JOIN_INTEREST | JOIN_WAKER | LOOKED_AT;
         for word in [all, REFERENCE, all | !(REFERENCE - 1)] {
             for number in [0, 1, u32::MAX] {
                 let seen = Snapshot(stamped(word | SINCE, Tick::new(number)));
