@@ -18,7 +18,7 @@ mod told;
 
 /// Whether what is made now is to be shown.
 pub(crate) fn are_traced() -> bool {
-    Handle::with_current(|handle| handle.shared().traces_tasks()).unwrap_or(false)
+    Handle::with_current(|handle| handle.shared().tells_of_tasks()).unwrap_or(false)
 }
 
 /// A timer, a socket or another descriptor that is shown.

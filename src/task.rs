@@ -36,7 +36,7 @@ where
 {
     let spawned_at = Location::caller();
     let spawned = Handle::with_shared(future, |shared, future| {
-        if shared.traces_tasks() {
+        if shared.tells_of_tasks() {
             Spawned::Traced(future)
         } else {
             shared.try_spawn(future, spawned_at).map_or_else(Spawned::Refused, Spawned::Done)

@@ -26,7 +26,7 @@ where
     // dropped its future (`task::cell::conclude`), and the handle takes the output with it.
     #[allow(unsafe_code, reason = "a scoped task: the caller's stack waits for it")]
     let handle = unsafe {
-        if shared.traces_tasks() {
+        if shared.tells_of_tasks() {
             shared.spawn_scoped_as(future, New { kind: Kind::BlockOn, ..New::task(caller) })
         } else {
             shared.try_spawn_scoped(future, Id::next(), caller).unwrap_or_else(Refused::discard)

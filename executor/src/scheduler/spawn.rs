@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::ptr::NonNull;
 
 use handover_blocking::recorder::{self, Kind};
+use tracing::level_filters::LevelFilter;
 
 use super::{Shared, running};
 use crate::task::cell;
@@ -44,7 +45,7 @@ impl Shared {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        if self.traces_tasks() {
+        if self.tells_of_tasks() {
             return self.spawn_as(future, New::task(spawned_at));
         }
         self.try_spawn(future, spawned_at).unwrap_or_else(Refused::discard)
@@ -72,7 +73,7 @@ impl Shared {
     {
         let id = Id::next();
         let name = new.name.map(|name| Names::enter(&self.names, id, name));
-        let shown = if self.traces_tasks() { traced::show(id, &new, size_of::<F>()) } else { None };
+        let shown = if self.tells_of_tasks() { traced::show(id, &new, size_of::<F>()) } else { None };
         let spawned = if name.is_none() && shown.is_none() {
             // SAFETY: the caller's promise.
             unsafe { self.try_spawn_scoped(future, id, new.spawned_at) }
@@ -83,13 +84,19 @@ impl Shared {
         spawned.unwrap_or_else(Refused::discard)
     }
 
-    /// Whether subscribers are told of tasks.
+    /// Whether subscribers are to be told of tasks.
     #[inline]
     pub fn traces_tasks(&self) -> bool {
         self.pool.config().trace_tasks
     }
 
-    /// [`spawn`](Self::spawn), for a caller that must let go of something before user code runs. It must not be used if tasks are [traced](Self::traces_tasks): a subscriber is user code.
+    /// Whether they are, of those that are made now: there may be one that wants to know. A relaxed load.
+    #[inline]
+    pub fn tells_of_tasks(&self) -> bool {
+        self.traces_tasks() && LevelFilter::current() == LevelFilter::TRACE
+    }
+
+    /// [`spawn`](Self::spawn), for a caller that must let go of something before user code runs. It must not be used if subscribers are [told](Self::tells_of_tasks): they are user code.
     ///
     /// # Errors
     /// On a runtime that shuts down: the caller discards what was refused.
