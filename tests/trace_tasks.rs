@@ -483,8 +483,12 @@ fn a_copy_by_the_kernel_waits_in_the_row_of_its_socket() {
         copy.await.unwrap()
     });
     assert_eq!(copied, 7);
-    let reads = Recorder::spans(|span| span.id > since && span.name == "runtime.resource.async_op" && span.text("source") == "read");
-    assert!(reads.iter().any(|read| !polls_by(id, read).is_empty()), "{reads:?}");
+    let copier = Recorder::task(id);
+    let told = Recorder::events(|event| event.target == "runtime::resource::poll_op" && event.around.first() == Some(&copier.id));
+    let sockets = Recorder::spans(|span| span.id > since && span.name == "runtime.resource" && span.text("concrete_type") == "TcpStream");
+    // What is told first of the socket is that, and no ordinary read.
+    let first = told.iter().find(|poll| sockets.iter().any(|socket| poll.around.contains(&socket.id)));
+    assert!(first.is_some_and(|poll| poll.fields["op_name"] == Value::Str("poll_ready".to_owned())), "{told:?}");
 }
 
 #[test]
