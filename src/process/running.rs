@@ -107,7 +107,7 @@ impl Running {
         match source {
             Some(Ok(source)) => Ok(Watch::PidFd(source)),
             // If the runtime was shut down, the listener says so.
-            Some(Err(_)) | None => unix::listen(reactor, SignalKind::child()).map(Watch::Children),
+            Some(Err(_)) | None => unix::listen(reactor, SignalKind::child(), None).map(Watch::Children),
         }
     }
 

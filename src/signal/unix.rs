@@ -48,15 +48,11 @@ use crate::wiring;
 /// ```
 #[track_caller]
 pub fn signal(kind: SignalKind) -> io::Result<Signal> {
-    listen_at(&wiring::reactor()?, kind, Some(Location::caller()))
+    listen(&wiring::reactor()?, kind, Some(Location::caller()))
 }
 
-/// [`signal`] in the runtime of this reactor.
-pub(crate) fn listen(reactor: &Arc<Reactor>, kind: SignalKind) -> io::Result<Signal> {
-    listen_at(reactor, kind, None)
-}
-
-fn listen_at(reactor: &Arc<Reactor>, kind: SignalKind, at: Option<&Location<'_>>) -> io::Result<Signal> {
+/// [`signal`] in the runtime of this reactor, shown as made `at`.
+pub(crate) fn listen(reactor: &Arc<Reactor>, kind: SignalKind, at: Option<&Location<'_>>) -> io::Result<Signal> {
     kind.install()?;
     let hub = Hub::of(reactor)?;
     let resource = if resource::are_traced() { Resource::show("Signal", "signal", at, &["recv"]) } else { None };
