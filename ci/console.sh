@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the unmodified tokio-console shows of examples/console, read off its screen. It takes `tmux` and `tokio-console` in the PATH; HANDOVER_INSTALL_CONSOLE=1 installs the latter
-# (four minutes on two CPUs). Without them the example is built (one minute), and the test says that it tested nothing.
+# What the unmodified tokio-console shows of examples/console, and of examples/notes, read off its screen. It takes `tmux` and `tokio-console` in the PATH; HANDOVER_INSTALL_CONSOLE=1 installs the latter
+# (four minutes on two CPUs). Without them the examples are built (a minute and a half), and the test says that it tested nothing.
 set -euo pipefail
 export CARGO_TARGET_DIR="$(realpath -m "${CARGO_TARGET_DIR:-target}")/console"
 # The environment's RUSTFLAGS would replace those of examples/console/.cargo.
