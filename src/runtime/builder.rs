@@ -123,7 +123,7 @@ impl Builder {
         self
     }
 
-    /// Records all the time, so that [`Handle::last_events`] has what went before. Default: off. Each thread keeps its last 32,768 events: seconds of a server, milliseconds of a
+    /// Records all the time, so that [`Handle::last_events`] has what went before. Default: off. Each thread keeps its last 32,768 events: seconds of a server, a tenth of a second of a
     /// program that does nothing but spawn. [`trace`](crate::trace) says what that costs; [`Handle::record`] does not need it.
     ///
     /// # Examples

@@ -85,12 +85,20 @@ fn a_recording_is_a_perfetto_trace() {
     }
 }
 
+fn compute(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
 #[test]
 fn a_recording_that_loses_events_is_one_too() {
     let (runtime, _watchdog) = runtime(Builder::new().flight_recorder(true));
     runtime.block_on(async {
-        for n in 0..40_000 {
-            handover::spawn(async move { n }).await.unwrap();
+        for _ in 0..40_000 {
+            // Not so quick that it would be merged.
+            handover::spawn(async { compute(Duration::from_micros(3)) }).await.unwrap();
         }
     });
     let trace = runtime.handle().last_events().unwrap();

@@ -4,7 +4,7 @@
 //! reading of the clock for each would change what is measured: then a batch of them is merged into one event, and the next unit is recorded again.
 //!
 //! ```text
-//!                 credit is short: a batch of 1                 it was quick: one unit, then twice as many
+//!                 credit is short: a batch of 4                 it was quick: one unit, then twice as many
 //!   ONE BY ONE -------------------------------------> MERGING ------------------------------------------+
 //!       ^                                              |   ^                                            |
 //!       +------ the batch or the unit was slow --------+   +--------------------------------------------+
@@ -18,12 +18,15 @@ pub(super) const PRICE_NANOS: u64 = 300;
 const BURST: u64 = 256;
 /// What a unit costs: begin, end, a wake-up in it, and the batch before it.
 const UNIT: u64 = 4;
-/// A batch is to last so many prices, 4 us: events for one unit in that time are 1 %.
-const STRETCH: u64 = 13;
+/// A batch is to last so many prices, 8 us: half a percent for the events of one unit. It must be less than the 20 us after which the monitor takes a processor at the earliest: what begins late in a batch
+/// begins before that.
+const STRETCH: u64 = 26;
 /// Units in a batch at most.
 pub(super) const MOST: u32 = 256;
-/// Events that a slow batch earns: the next eight units are recorded one by one. As for a pause would be more than 3 % of what follows, if what was slow is nothing that is recorded.
-const AFTER_SLOW: u64 = 32;
+/// Events that a slow batch earns, for some units after it. As many as a pause earns would be dear if what was slow is nothing that is recorded: a loop that computes for a while between bursts of quick calls.
+const AFTER_SLOW: u64 = 12;
+/// Units in the first batch.
+const FIRST: u32 = 4;
 /// A batch is slow if it takes so many times what it was expected to take.
 const SLOW: u64 = 4;
 
@@ -76,7 +79,7 @@ impl Pace {
         }
         self.usual = if self.size == 0 { took } else { u64::midpoint(self.usual, took) };
         let longest = (STRETCH * self.price / self.usual.max(1)).clamp(1, u64::from(MOST));
-        self.size = self.size.saturating_mul(2).clamp(1, longest as u32);
+        self.size = self.size.saturating_mul(2).max(FIRST).min(longest as u32);
         self.size
     }
 
@@ -200,7 +203,7 @@ mod tests {
         let first = recorded[5_000..].iter().position(|recorded| *recorded).expect("merging goes on for a batch at most");
         assert!(first <= MOST as usize, "after {first} units");
         let in_a_row = recorded[5_000 + first..].iter().take_while(|recorded| **recorded).count();
-        assert!((8..32).contains(&in_a_row), "{in_a_row} are recorded after it");
+        assert!((3..16).contains(&in_a_row), "{in_a_row} are recorded after it");
     }
 
     #[test]

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! A batch that began within a recorded poll ends with it at the latest. One that began between polls may end in the middle of one, and of a call: if that turns out to be slow. Then the poll's and the call's
-//! begin are written late, at the time when the units before them are expected to have ended. A batch is to last 4 us, so that is as close as it comes to the truth.
+//! begin are written late, at the time when the units before them are expected to have ended. A batch is to last 8 us, so that is as close as it comes to the truth.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 use super::clock;
@@ -35,7 +35,7 @@ pub(crate) struct Pen {
     /// Which tasks were polled in this batch; see [`task_bit`].
     tasks: Cell<u64>,
     batch: Cell<Batch>,
-    pace: Cell<Option<Pace>>,
+    pace: RefCell<Option<Pace>>,
     /// Recorded calls that are out. Nothing is merged within one: whether a call's end is recorded is told from the silence.
     calls_out: Cell<u32>,
 }
@@ -209,9 +209,6 @@ impl Pen {
     }
 
     fn with_pace<R>(&self, going: &Going<'_>, now: u64, act: impl FnOnce(&mut Pace) -> R) -> R {
-        let mut pace = self.pace.get().unwrap_or_else(|| Pace::new(going.recorder.price(), now));
-        let result = act(&mut pace);
-        self.pace.set(Some(pace));
-        result
+        act(self.pace.borrow_mut().get_or_insert_with(|| Pace::new(going.recorder.price(), now)))
     }
 }

@@ -153,16 +153,28 @@ impl Recorder {
 /// A task of `pool` was woken or spawned, by the task `by` or, with 0, by none.
 #[inline(always)]
 pub fn wake(pool: &Pool, kind: Kind, by: impl FnOnce() -> u64, woken: u64) {
-    if is_any_on() && !current::with_current(|worker| worker.is_some_and(|worker| worker.belongs_to(pool) && worker.merges_wake())) {
-        write_wake(pool, kind, by(), woken);
+    if is_any_on() {
+        note_wake(pool, kind, by, woken);
     }
 }
 
+/// Apart: what it needs would else be kept at hand where no recorder is on.
 #[cold]
-fn write_wake(pool: &Pool, kind: Kind, by: u64, woken: u64) {
+#[inline(never)]
+fn note_wake(pool: &Pool, kind: Kind, by: impl FnOnce() -> u64, woken: u64) {
+    let merged = current::with_current(|worker| worker.is_some_and(|worker| worker.belongs_to(pool) && worker.merges_wake()));
+    if !merged {
+        write_wake(pool, kind, by, woken);
+    }
+}
+
+/// Apart again, so that a wake-up that is merged saves no registers.
+#[cold]
+#[inline(never)]
+fn write_wake(pool: &Pool, kind: Kind, by: impl FnOnce() -> u64, woken: u64) {
     current::with_current(|worker| match worker.filter(|worker| worker.belongs_to(pool)) {
-        Some(worker) => worker.write_wake(kind, by, woken),
-        None => pool.recorder().write_outside(kind, by, woken),
+        Some(worker) => worker.write_wake(kind, by(), woken),
+        None => pool.recorder().write_outside(kind, by(), woken),
     });
 }
 

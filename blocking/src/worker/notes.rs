@@ -102,8 +102,8 @@ impl Worker {
     /// A call begins that is expected to be short; it has been declared.
     #[inline(always)]
     pub(super) fn note_call_begin(&self, site: &'static Location<'static>) {
-        if recorder::is_any_on() && !self.pen.merges_unit() {
-            self.write_call_begin(site);
+        if recorder::is_any_on() {
+            self.call_begins(site);
         }
     }
 
@@ -126,7 +126,23 @@ impl Worker {
     /// A call ends; it is still declared. If somebody wants its processor it is recorded even if its begin was not.
     #[inline(always)]
     pub(super) fn note_call_end(&self) {
-        if recorder::is_any_on() && (!self.pen.is_silent() || self.words().is_contested()) {
+        if recorder::is_any_on() {
+            self.call_ends();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn call_begins(&self, site: &'static Location<'static>) {
+        if !self.pen.merges_unit() {
+            self.write_call_begin(site);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn call_ends(&self) {
+        if !self.pen.is_silent() || self.words().is_contested() {
             self.write_call_end();
         }
     }
