@@ -224,6 +224,46 @@ fn a_call_that_is_out_in_silence_is_in_what_is_written_meanwhile() {
 }
 
 #[test]
+fn a_call_that_is_out_as_the_recording_begins_is_one_of_those_that_are_merged() {
+    let runtime = runtime();
+    let pool = Arc::clone(runtime.handle().shared().pool());
+    let _on = pool.recorder().switch_on();
+    let own_pool = Arc::clone(&pool);
+    let mut reader = runtime.block_on(async move {
+        let mut reader = None;
+        for n in 0..MANY {
+            crate::blocking(|| {
+                if n == MANY / 2 {
+                    reader = Some(Reader::from_now(&own_pool));
+                }
+            })
+            .await;
+        }
+        reader.expect("a reader was made on the way")
+    });
+    reader.read();
+    drop(runtime);
+    let timeline = Timeline::of(&reader.finish());
+    let mut merged = 0;
+    for marks in timeline.threads.iter().map(|thread| &thread.slices.marks).chain([&timeline.processors[0].slices.marks]) {
+        let mut open = Vec::new();
+        for mark in marks {
+            match mark.what {
+                What::Begin(name @ Name::Merged(_)) => {
+                    assert!(!matches!(open.last(), Some(Name::Call(_))), "quick calls are drawn within a call");
+                    merged += 1;
+                    open.push(name);
+                }
+                What::Begin(name) => open.push(name),
+                What::End => _ = open.pop(),
+                What::Instant(_) => {}
+            }
+        }
+    }
+    assert!(merged > 0);
+}
+
+#[test]
 fn arrows_skip_no_poll() {
     let runtime = runtime();
     let timeline = Timeline::of(&recorded(runtime, |runtime| {

@@ -91,6 +91,7 @@ impl ProcessorTrack {
         } else if !self.slices.open().contains(&Open::Poll) {
             return;
         }
+        self.slices.end_all(now, |open| open == Open::Call);
         let merged = Open::Merged(self.slices.marks.len());
         self.slices.begin(merged, Mark::new(now, What::Begin(Name::Merged(Merged::default()))).task(task));
     }

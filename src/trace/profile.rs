@@ -141,7 +141,11 @@ fn follow(inside: &mut Inside, event: &Event) {
         Kind::CallEnd => _ = inside.calls.pop(),
         Kind::PollEnd => *inside = Inside::default(),
         Kind::MergedBegin if event.task == 0 => *inside = Inside { merging: Some((event.at, true)), ..Inside::default() },
-        Kind::MergedBegin => inside.merging = Some((event.at, false)),
+        Kind::MergedBegin => {
+            // One that was open as the recording began is among those that are merged.
+            inside.calls.clear();
+            inside.merging = Some((event.at, false));
+        }
         Kind::MergedEnd => inside.merging = None,
         _ => {}
     }

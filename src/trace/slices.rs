@@ -46,6 +46,13 @@ impl<K: Copy> Slices<K> {
         }
     }
 
+    /// Ends all slices of this kind, and those within them.
+    pub(super) fn end_all(&mut self, now: u64, is_it: impl Fn(K) -> bool) {
+        while self.open.iter().any(|kind| is_it(*kind)) {
+            self.end(now);
+        }
+    }
+
     /// Ends the innermost slice of this kind, and those within it.
     pub(super) fn end_innermost(&mut self, now: u64, is_it: impl Fn(K) -> bool) {
         if let Some(depth) = self.open.iter().rposition(|kind| is_it(*kind)) {

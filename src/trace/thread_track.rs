@@ -110,6 +110,8 @@ impl ThreadTrack {
             self.close(now);
             self.processor = processor;
         }
+        // A call that was open as the recording began is one of those that are merged.
+        self.slices.end_all(now, |open| matches!(open, Open::Call(_)));
         let merged = Open::Merged(self.slices.marks.len());
         self.slices.begin(merged, Mark::new(now, What::Begin(Name::Merged(Merged::default()))).task(task));
     }
