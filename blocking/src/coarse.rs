@@ -6,6 +6,8 @@
 //! A monitor that goes to sleep without limit is a keeper no more. While there is none, the clock is [read] after all: then nothing runs, or something has for 2 ms at most (`bell`), or runs without a processor. So the time is never
 //! older than the last round of a monitor that was awake, however long everything slept.
 //!
+//! A monitor that is held up, by a subscriber or by a machine that is too busy, keeps an old time for as long.
+//!
 //! A process has one such clock, or a task would have to be asked for its runtime's.
 
 use std::sync::OnceLock;

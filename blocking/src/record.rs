@@ -358,3 +358,10 @@ impl Record {
 pub struct Declared {
     before: Mode,
 }
+
+impl Declared {
+    /// Whether it is within another one.
+    pub fn is_nested(self) -> bool {
+        self.before.is_declared()
+    }
+}

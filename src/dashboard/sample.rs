@@ -17,8 +17,6 @@ use crate::task::Id;
 const MOST_TASKS: usize = 200;
 /// So many spawn sites.
 const MOST_SITES: usize = 30;
-/// So many things that a task waits for.
-const MOST_WAITS: usize = 8;
 /// So many threads that are held up, and as many stalls.
 const MOST_HELD: usize = 20;
 /// The ages of so many tasks are kept.
@@ -234,7 +232,7 @@ impl Sampler {
                 json.key("call").text(at);
             }
             if !task.waits_for.is_empty() {
-                json.key("waits").array(task.waits_for.iter().take(MOST_WAITS), |json, wait| json.text(wait));
+                json.key("waits").array(task.named_waits(), |json, wait| json.string(&wait));
             }
             if let Some((seen, was_new)) = self.ages.get(&task.id) {
                 json.key("age").millis(seen.elapsed());

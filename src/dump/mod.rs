@@ -1,12 +1,12 @@
 //! What is every task doing right now, and what does it wait for?
 //!
-//! [`Handle::dump`](crate::runtime::Handle::dump) looks at the tasks, threads and queues of a runtime from outside. It needs no processor and no thread of the runtime, and takes its locks for some microseconds at a time: it answers on any
+//! [`Handle::dump`](crate::runtime::Handle::dump) looks at the tasks, threads and queues of a runtime from outside. It needs no processor and no thread of the runtime, and takes its locks for some tens of microseconds at a time: it answers on any
 //! thread, also when every processor is stuck.
 //!
 //! A dump costs a task nothing, before or after: what a task waits for is found with those who would wake it (sockets, timers, the tasks that it joins, the gate in front of blocking calls). So a task that waits for a channel or a lock is shown as waiting
 //! to be woken, and so is one whose waker is wrapped, as `FuturesUnordered` does. How long something has lasted is known of calls and polls from when
-//! the monitor saw them first, up to 10 ms after they began, and of waits from their start, by a coarse clock: what is said of one is never less than in truth, and 0.1 s more at most (or as much more as the machine is too busy to
-//! let the monitor run). For how long a task has been queued is not known.
+//! the monitor saw them first, up to 10 ms after they began, and of waits from their start, by a coarse clock: what is said of one is never less than in truth, and 0.1 s more at most (or as much more as the machine is too busy, or a
+//! subscriber too slow, to let the monitor run). For how long a task has been queued is not known.
 
 mod collect;
 #[cfg(feature = "signal")]

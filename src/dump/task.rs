@@ -29,6 +29,18 @@ pub struct Task {
     pub is_cancelled: bool,
 }
 
+/// So many things that one task waits for are named.
+const MOST_WAITS: usize = 8;
+
+impl Task {
+    /// The words for what it waits for: the first eight, and how many others there are.
+    pub(crate) fn named_waits(&self) -> impl Iterator<Item = String> {
+        let others = self.waits_for.len().saturating_sub(MOST_WAITS);
+        let rest = (others > 0).then(|| format!("{others} others"));
+        self.waits_for.iter().take(MOST_WAITS).map(ToString::to_string).chain(rest)
+    }
+}
+
 /// What a task does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

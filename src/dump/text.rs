@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use super::{Activity, Dump, State, Task, Thread, Wait};
 
-/// So many things that one task waits for are named.
-const MOST_WAITS: usize = 8;
-
 /// With three digits.
 struct Time(Duration);
 
@@ -131,11 +128,8 @@ impl Display for Task {
         if self.state == State::Waiting && self.waits_for.is_empty() {
             f.write_str(" to be woken")?;
         }
-        for (n, wait) in self.waits_for.iter().take(MOST_WAITS).enumerate() {
+        for (n, wait) in self.named_waits().enumerate() {
             write!(f, " {} {wait}", if n == 0 { "for" } else { "or" })?;
-        }
-        if let Some(others @ 1..) = self.waits_for.len().checked_sub(MOST_WAITS) {
-            write!(f, " or {others} others")?;
         }
         match self.elapsed {
             Some(elapsed) if self.state == State::Waiting => write!(f, ", for {}", Waited(elapsed)),

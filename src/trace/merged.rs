@@ -3,7 +3,8 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, SinkExt, StreamExt};
 use handover_blocking::recorder::{Event, Kind, Merged, Reader, Recording, Track};
 use handover_blocking::{Hint, Pool};
 
@@ -144,16 +145,10 @@ fn overtaken(expected: &[&str], is_declared: bool) {
         let recording = recorded(runtime(), |runtime| {
             runtime.block_on(async move {
                 be_quick(1_000 + round).await;
-                let (run, has_run) = mpsc::channel();
-                let overtaken = move || {
-                    std::thread::sleep(LONGER_THAN_BATCH);
-                    drop(crate::spawn(async move { run.send(()).unwrap() }));
-                    wait(&has_run);
-                };
                 if is_declared {
-                    crate::blocking(overtaken).hint(Hint::Short).await;
+                    crate::blocking(wait_for_another_task).hint(Hint::Short).await;
                 } else {
-                    overtaken();
+                    wait_for_another_task();
                 }
             });
         });
@@ -173,6 +168,63 @@ fn a_call_that_is_overtaken_is_whole_even_if_it_began_in_silence() {
 #[test]
 fn a_poll_that_is_overtaken_is_whole_even_if_it_began_in_silence() {
     overtaken(&["  without a processor", "  <", "<"], false);
+}
+
+/// What a poll does so that its processor is taken: it waits until another task has run.
+fn wait_for_another_task() {
+    let (run, has_run) = mpsc::channel();
+    std::thread::sleep(LONGER_THAN_BATCH);
+    drop(crate::spawn(async move { run.send(()).unwrap() }));
+    wait(&has_run);
+}
+
+/// Recordings of `act`, in whose last poll the monitor takes the processor: the lines of the thread have `expected`, and at least once something was merged within that poll before.
+fn overtaken_after_merging(act: fn(u64) -> BoxFuture<'static, ()>, expected: &[&str]) {
+    let mut merged = 0;
+    for round in 0..20 {
+        let recording = recorded(runtime(), |runtime| runtime.block_on(act(round)));
+        let taken = events(&recording).find(|event| event.kind == Kind::Retaken).expect("the monitor takes it");
+        let track = recording.tracks.iter().position(|track| track.thread == taken.thread()).expect("its thread has a track");
+        let events = &recording.tracks[track].events;
+        let poll = events.iter().rposition(|event| event.kind == Kind::PollBegin && event.at <= taken.at).expect("it polls");
+        merged += usize::from(events[poll..].iter().any(|event| event.kind == Kind::MergedEnd && event.at <= taken.at));
+        let timeline = Timeline::of(&recording);
+        let lines = slices(lines(&timeline.threads[track].slices.marks));
+        assert!(contains(&lines, expected), "{lines:#?}");
+    }
+    assert!(merged > 0, "in no round anything was merged in the overtaken poll");
+}
+
+#[test]
+fn a_poll_that_is_overtaken_after_quick_calls_is_not_one_of_them() {
+    let act = |round| {
+        let calls_and_blocks = async move {
+            for _ in 0..1_000 + round {
+                crate::blocking(|| ()).await;
+            }
+            wait_for_another_task();
+        };
+        calls_and_blocks.boxed()
+    };
+    overtaken_after_merging(act, &["  without a processor", "  <", "<"]);
+}
+
+#[test]
+fn a_call_with_a_quick_one_in_it_is_whole() {
+    let act = |round| {
+        let calls = async move {
+            for _ in 0..1_000 + round {
+                crate::blocking(|| ()).await;
+            }
+            let outer = || {
+                crate::block_in_place(|| ());
+                wait_for_another_task();
+            };
+            crate::blocking(outer).hint(Hint::Short).await;
+        };
+        calls.boxed()
+    };
+    overtaken_after_merging(act, &["    on its processor", "      call", "      <", "    <", "    handed off", "    <"]);
 }
 
 /// Slices alone, without the places in the code.

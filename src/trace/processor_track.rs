@@ -98,8 +98,7 @@ impl ProcessorTrack {
 
     pub(super) fn merging_ends(&mut self, now: u64, merged: Merged) {
         if let Some(Open::Merged(mark)) = self.slices.innermost() {
-            self.slices.marks[mark].what = What::Begin(Name::Merged(merged));
-            self.slices.end(now);
+            self.slices.end_as(now, mark, Name::Merged(merged));
         }
     }
 

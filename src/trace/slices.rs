@@ -1,6 +1,6 @@
 //! Which slices of a track have begun, one within the other?
 
-use super::timeline::{Mark, What};
+use super::timeline::{Mark, Name, What};
 
 /// A track's marks, with what is open of them.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl<K: Copy> Slices<K> {
         if self.open.pop().is_some() {
             self.marks.push(Mark::new(now, What::End));
         }
+    }
+
+    /// Ends the innermost, which began with the mark of this number, and of which only now is known what it is.
+    pub(super) fn end_as(&mut self, now: u64, mark: usize, name: Name) {
+        self.marks[mark].what = What::Begin(name);
+        self.end(now);
     }
 
     /// Ends whatever has begun.

@@ -66,6 +66,8 @@ pub(crate) struct Going<'a> {
     pub(crate) poll: Option<&'static Location<'static>>,
     /// The declared call that is out, if its begin has not been recorded unless now.
     pub(crate) call: Option<&'static Location<'static>>,
+    /// Its processor is taken: what it did last was slow, be it a recorded poll between two calls.
+    pub(crate) is_overtaken: bool,
 }
 
 impl Going<'_> {
@@ -104,6 +106,11 @@ impl Pen {
     #[inline(always)]
     pub(crate) fn is_in_merged_poll(&self) -> bool {
         self.silence.get() >= POLLS
+    }
+
+    /// Whether a poll has been merged since the last event.
+    pub(crate) fn has_merged_polls(&self) -> bool {
+        self.is_in_merged_poll() && self.silence.get() & !POLLS <= self.batch.get().size
     }
 
     /// Whether the call that goes on is merged.
@@ -170,7 +177,7 @@ impl Pen {
         let from = batch.from.max(going.recorder.on_since()).min(now);
         let to = self.with_pace(going, now, |pace| {
             // What turns out to be slow began when the units before it had ended.
-            let to = if begun == 0 { now } else { now.min(from + pace.expected(before)) };
+            let to = if begun > 0 || going.is_overtaken { now.min(from + pace.expected(before)) } else { now };
             pace.batch_ended(units, now - from, now);
             pace.spend(now);
             to

@@ -72,8 +72,9 @@ impl Worker {
     /// Runs a blocking call, declared, with the processor lent.
     #[inline(always)]
     pub(crate) fn call_short<T>(&self, site: Site, call: impl FnOnce() -> T) -> T {
-        let settle = Settle { worker: self, call: self.words().declare(site.location()) };
-        self.note_call_begin(site.location());
+        let call_out = self.words().declare(site.location());
+        let settle = Settle { worker: self, call: call_out };
+        self.note_call_begin(site.location(), call_out);
         if !self.kicked.get() {
             self.kick_for_work_behind();
         }

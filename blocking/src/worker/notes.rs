@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use super::Worker;
 use crate::lease::Lease;
-use crate::record::{Mode, NO_PROCESSOR};
+use crate::record::{Declared, Mode, NO_PROCESSOR};
 use crate::recorder::{self, Going, Kind, Waits, place};
 
 impl Worker {
@@ -57,6 +57,7 @@ impl Worker {
             task: running.as_ref().map_or(0, |running| running.task),
             poll: running.filter(|_| is_polling).map(|running| running.spawned_at),
             call: self.words().site().filter(|_| mode.is_declared()),
+            is_overtaken: self.overtaken.get() || self.words().is_contested(),
         })
     }
 
@@ -101,24 +102,25 @@ impl Worker {
 
     /// A call begins that is expected to be short; it has been declared.
     #[inline(always)]
-    pub(super) fn note_call_begin(&self, site: &'static Location<'static>) {
+    pub(super) fn note_call_begin(&self, site: &'static Location<'static>, call: Declared) {
         if recorder::is_any_on() {
-            self.call_begins(site);
+            self.call_begins(site, call);
         }
     }
 
     /// The same for one that is expected to be long: it is always recorded.
     pub(super) fn note_long_call_begin(&self, site: &'static Location<'static>) {
         if recorder::is_any_on() {
-            self.write_call_begin(site);
+            self.write_call_begin(site, false);
         }
     }
 
+    /// With the call around it, if there is one whose begin is still to be written.
     #[cold]
     #[inline(never)]
-    fn write_call_begin(&self, site: &'static Location<'static>) {
+    fn write_call_begin(&self, site: &'static Location<'static>, nested: bool) {
         if let Some(going) = self.going(self.words().mode()) {
-            let going = Going { call: None, ..going };
+            let going = Going { call: going.call.filter(|_| nested), ..going };
             self.pen.write(&going, Kind::CallBegin, NO_PROCESSOR, going.task, place(site));
         }
     }
@@ -133,9 +135,10 @@ impl Worker {
 
     #[cold]
     #[inline(never)]
-    fn call_begins(&self, site: &'static Location<'static>) {
-        if !self.pen.merges_unit() {
-            self.write_call_begin(site);
+    fn call_begins(&self, site: &'static Location<'static>, call: Declared) {
+        // A call within a call is not merged: of the two, the silence could tell the end of one only.
+        if call.is_nested() || !self.pen.merges_unit() {
+            self.write_call_begin(site, call.is_nested());
         }
     }
 
@@ -191,7 +194,7 @@ impl Worker {
         }
         if mode.is_lent() {
             self.speak(mode);
-        } else if self.pen.is_in_merged_poll() && !self.on_other_loan.get() {
+        } else if self.pen.has_merged_polls() && !self.on_other_loan.get() {
             self.speak(Mode::LENT);
             self.write_poll_end();
         }

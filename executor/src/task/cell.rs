@@ -22,7 +22,7 @@ use crate::task::reference::{self, Runnable, TaskRef};
 use crate::task::state::{Start, State, Suspend};
 use crate::views::task_of;
 
-/// The part that all tasks share: one cache line.
+/// The part that all tasks share: 56 bytes.
 #[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,

@@ -15,9 +15,9 @@ use crate::task::id::Id;
 use crate::task::reference::TaskRef;
 use crate::task::state::Snapshot;
 
-/// So many slots are looked at under a shard's lock at a time: some tens of microseconds, with every task out of memory.
-const SLICE: usize = 1024;
-/// An empty table keeps the memory of so many slots.
+/// So many slots are looked at under a shard's lock at a time: some tens of microseconds, even if each task and the one that joins it come out of memory.
+const SLICE: usize = 128;
+/// A table never gives back the memory of so many slots.
 const KEPT_SLOTS: usize = 1024;
 
 /// One shard's tasks.
@@ -26,6 +26,8 @@ struct Table {
     slots: Vec<Slot>,
     /// The slot that was freed last.
     free: Option<u32>,
+    /// Slots that were freed since the table was new or in order.
+    freed: usize,
     closed: bool,
 }
 
@@ -82,13 +84,31 @@ impl Table {
     fn remove(&mut self, slot: u32) {
         self.slots[slot as usize] = Slot::free(self.free);
         self.free = Some(slot);
+        self.freed += 1;
     }
 
-    /// Gives the memory of a burst back.
-    fn clear(&mut self) {
-        if self.slots.len() > KEPT_SLOTS {
-            self.slots = Vec::new();
-            self.free = None;
+    /// Gives the memory of a burst back, of which `left` tasks are left: at once if that is none, and else when as many slots have been freed as there are, which pays for looking at each.
+    fn shrink(&mut self, left: usize) {
+        let slots = self.slots.len();
+        if slots <= KEPT_SLOTS {
+            return;
+        }
+        if left == 0 {
+            *self = Self { closed: self.closed, ..Self::default() };
+        } else if left < slots / 4 && self.freed >= slots {
+            self.put_in_order();
+        }
+    }
+
+    /// Cuts off the free end. The other free slots are used from the first on, so that the end gets free as tasks end that lie there.
+    fn put_in_order(&mut self) {
+        let used = self.slots.iter().rposition(|slot| slot.task().is_some()).map_or(0, |last| last + 1);
+        self.slots.truncate(used);
+        self.slots.shrink_to(KEPT_SLOTS);
+        (self.free, self.freed) = (None, 0);
+        for (slot, place) in self.slots.iter_mut().enumerate().rev().filter(|(_, place)| place.task().is_none()) {
+            *place = Slot::free(self.free);
+            self.free = Some(slot as u32);
         }
     }
 }
@@ -161,9 +181,7 @@ impl Registry {
         let mut table = shard.lock();
         table.remove(header.slot.load(Ordering::Relaxed));
         let left = shard.len.load(Ordering::Relaxed) - 1;
-        if left == 0 {
-            table.clear();
-        }
+        table.shrink(left);
         // Release: whoever reads an empty registry comes after all that its tasks did.
         shard.len.store(left, Ordering::Release);
         drop(table);
@@ -267,6 +285,10 @@ mod tests {
         tasks.iter().map(|task| task.header().id.as_u64()).collect()
     }
 
+    fn capacity(registry: &Registry) -> usize {
+        registry.shards[0].lock().slots.capacity()
+    }
+
     fn empty(registry: &Registry) {
         registry.close().iter().for_each(|task| drop(registry.remove(task.pointer())));
         assert_eq!(registry.len(), 0);
@@ -314,13 +336,31 @@ mod tests {
     #[test]
     fn the_memory_of_a_burst_is_given_back_when_its_last_task_has_ended() {
         let (registry, tasks) = filled(KEPT_SLOTS + 1);
-        let capacity = || registry.shards[0].lock().slots.capacity();
         tasks.iter().skip(1).for_each(|task| drop(registry.remove(task.pointer())));
-        assert!(capacity() > KEPT_SLOTS);
+        assert!(capacity(&registry) > KEPT_SLOTS);
         drop(registry.remove(tasks[0].pointer()));
-        assert_eq!(capacity(), 0);
+        assert_eq!(capacity(&registry), 0);
         let again = add(&registry);
         assert_eq!(seen(&registry, || {}), ids(std::slice::from_ref(&again)));
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_task_that_stays_does_not_keep_the_memory_of_a_burst() {
+        let (registry, mut tasks) = filled(8 * KEPT_SLOTS);
+        // Given one that stays at the start, and one behind which much is free.
+        let staying = [tasks.swap_remove(0), tasks.swap_remove(3 * KEPT_SLOTS)];
+        tasks.iter().for_each(|task| drop(registry.remove(task.pointer())));
+        // When others come and go, as many as there were.
+        (0..8 * KEPT_SLOTS).for_each(|_| drop(registry.remove(add(&registry).pointer())));
+        // Then what lies behind the last that stays is given back, and new ones fill the gaps.
+        assert!(capacity(&registry) <= 3 * KEPT_SLOTS + 1, "{}", capacity(&registry));
+        let fresh: Vec<_> = (0..2 * KEPT_SLOTS).map(|_| add(&registry)).collect();
+        assert!(capacity(&registry) <= 3 * KEPT_SLOTS + 1, "{}", capacity(&registry));
+        let mut there = ids(&staying);
+        there.extend(ids(&fresh));
+        there.sort_unstable();
+        assert_eq!(seen(&registry, || {}), there);
         empty(&registry);
     }
 }

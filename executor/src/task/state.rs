@@ -27,7 +27,7 @@
 
 use handover_blocking::coarse::{self, Tick};
 
-use crate::sync::{AtomicU64, Ordering, yield_now};
+use crate::sync::{AtomicU64, Ordering, pause};
 
 const SCHEDULED: u64 = 1;
 const RUNNING: u64 = 1 << 1;
@@ -341,7 +341,7 @@ impl State {
     fn await_end_of_look(&self) {
         // Acquire: the caller writes the waker after it was read; pairs with `end_look`.
         while self.0.load(Ordering::Acquire) & LOOKED_AT != 0 {
-            yield_now();
+            pause();
         }
     }
 

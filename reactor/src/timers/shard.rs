@@ -69,12 +69,6 @@ impl Shard {
         Ok(self.publish(&timers))
     }
 
-    /// Whether the timer of `key` is no longer armed because its deadline has passed. That is cheaper to ask than the clock.
-    pub fn has_fired(&self, key: Key) -> bool {
-        let mut timers = self.timers.lock();
-        !timers.is_shut_down && timers.wheel.get_mut(key).is_none()
-    }
-
     /// Gives the timer of `key` another deadline, and another key, and keeps its waker. None if it has fired.
     pub fn move_to(&self, key: Key, deadline: Moment) -> Option<(Key, Armed)> {
         let mut timers = self.timers.lock();
