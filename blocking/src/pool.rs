@@ -212,10 +212,14 @@ impl Pool {
             && !scheduler.has_surplus_memory()
     }
 
-    /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor, nor behind lent ones that nobody watches.
+    /// A thread without a processor goes to sleep: sees to it that no task waits beside an idle processor, nor behind lent ones that nobody watches, and that it is ended when it has been of no use for long.
     pub fn look_before_rest(&self, scheduler: &dyn Scheduler) {
         fence(Ordering::SeqCst);
         self.wake_for_waiting(scheduler);
+        // A monitor that fell asleep before this thread had lined up has set itself no time for it. Who gives a processor back leaves the bell set instead.
+        if self.doze.is_deep() && self.spares.len() > self.config.keep() {
+            self.kick(scheduler);
+        }
         if self.idle.is_empty() && self.doze.is_dozing() && scheduler.work_waits() {
             self.kick_if_all_lent(scheduler);
         }

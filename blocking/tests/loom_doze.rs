@@ -201,6 +201,42 @@ fn kick_races_kick() {
     });
 }
 
+/// Given a monitor with no thread to end; when one lines up without a processor while the monitor falls asleep without limit; then it knows when that thread is to end, or is woken.
+fn deep_doze_against_line_up<W: Word>(fences: bool) {
+    loom::model(move || {
+        let shared = Arc::new((W::new(), AtomicBool::new(false)));
+        let thread = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let (word, spare) = &*shared;
+                spare.store(true, Ordering::Relaxed);
+                // As in `Pool::look_before_rest`.
+                if fences {
+                    fence(Ordering::SeqCst);
+                }
+                word.is_dozing() && matches!(word.kick(), Kick::Wake(_))
+            }
+        });
+        let (word, spare) = &*shared;
+        word.settle_down(Depth::Deep);
+        let sleeps = !spare.load(Ordering::Relaxed) && !word.is_kicked();
+        let woken = thread.join().expect("the thread");
+        assert!(!sleeps || woken, "the monitor sleeps for ever beside a spare");
+    });
+}
+
+#[test]
+fn line_up_races_settle_down() {
+    deep_doze_against_line_up::<Wakefulness>(true);
+    deep_doze_against_line_up::<Twin<{ fault::NONE }>>(true);
+}
+
+#[test]
+#[should_panic(expected = "sleeps for ever beside a spare")]
+fn canary_line_up_without_fence() {
+    deep_doze_against_line_up::<Wakefulness>(false);
+}
+
 // ---- deep doze against the first taker -----------------------------------------------------------------------------
 
 /// Whether a taker's word on a full set is asked for before the take.
