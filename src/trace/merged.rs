@@ -370,8 +370,8 @@ fn what_ran_while_nobody_recorded_is_not_counted() {
     drop(runtime);
     let recording = Reader::of_the_last(pool.recorder()).finish();
     let counted = count(&recording, Kind::PollBegin) + merged(&recording).polls;
-    // What was silent when the recorder was switched off goes on in silence: a batch at most.
-    assert!((MANY..=MANY + 102 + 256).contains(&counted), "{counted}");
+    // What was silent when the recorder was switched off goes on in silence, or is forgotten: a batch at most.
+    assert!((MANY - 256..=MANY + 102 + 256).contains(&counted), "{counted}");
     for events in recording.tracks.iter().flat_map(|track| track.events.windows(2)) {
         let spans = events[0].kind == Kind::MergedBegin && events[0].at < off && events[1].at > on_again;
         assert!(!spans, "{events:?} is from before {off} to after {on_again}");
