@@ -26,8 +26,8 @@ struct Table {
     slots: Vec<Slot>,
     /// The slot that was freed last.
     free: Option<u32>,
-    /// Slots that were freed since the table was new or in order.
-    freed: usize,
+    /// Slots that were freed since the table was new or in order. No more than fit are counted: there are fewer slots.
+    freed: u32,
     closed: bool,
 }
 
@@ -84,7 +84,7 @@ impl Table {
     fn remove(&mut self, slot: u32) {
         self.slots[slot as usize] = Slot::free(self.free);
         self.free = Some(slot);
-        self.freed += 1;
+        self.freed = self.freed.saturating_add(1);
     }
 
     /// Gives the memory of a burst back, of which `left` tasks are left: at once if that is none, and else when as many slots have been freed as there are, which pays for looking at each.
@@ -95,7 +95,7 @@ impl Table {
         }
         if left == 0 {
             *self = Self { closed: self.closed, ..Self::default() };
-        } else if left < slots / 4 && self.freed >= slots {
+        } else if left < slots / 4 && self.freed as usize >= slots {
             self.put_in_order();
         }
     }
@@ -292,6 +292,12 @@ mod tests {
     fn empty(registry: &Registry) {
         registry.close().iter().for_each(|task| drop(registry.remove(task.pointer())));
         assert_eq!(registry.len(), 0);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_shard_is_one_cache_line() {
+        assert_eq!(size_of::<Shard>(), 64);
     }
 
     #[test]
