@@ -2,9 +2,11 @@
 //!
 //! Full magazines of each size, for all threads of the process (see [`memory`](super::memory)). What a burst leaves behind is kept while bursts go on, and given back to the allocator when it has not been
 //! needed for a second or so: as many magazines as lay there unused at the emptiest moment since the last look (the "working set" of Bonwick and Adams, "Magazines and vmem", 2001, section 3.6).
+//!
+//! Nobody waits for a lock of the depot for long: in the child of a fork(2) the thread that has it may not exist. Who does not get it goes to the allocator, which the C library keeps whole.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use handover_blocking::current;
@@ -19,6 +21,9 @@ const MOST: usize = 64 << 20;
 const NEEDED_WITHIN: Duration = Duration::from_millis(900);
 /// One [`trim`] gives back so many magazines at most, about 100 us of the monitor's time.
 const TRIMMED_AT_ONCE: usize = 32;
+
+/// A lock is tried so often, about a microsecond; it is kept for a twentieth of that.
+const ATTEMPTS: usize = 32;
 
 /// The magazines of one size.
 struct Shelf {
@@ -62,8 +67,9 @@ impl Shelf {
         Self { stock: Mutex::new(Stock { magazines: Vec::new(), fewest: 0 }), len: AtomicUsize::new(0) }
     }
 
-    fn with<R>(&self, class: usize, act: impl FnOnce(&mut Stock) -> R) -> R {
-        let mut stock = self.stock.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Nothing if the lock is not to be had.
+    fn with<R>(&self, class: usize, act: impl FnOnce(&mut Stock) -> R) -> Option<R> {
+        let mut stock = lock_soon(&self.stock)?;
         let before = stock.magazines.len();
         let result = act(&mut stock);
         let after = stock.magazines.len();
@@ -73,8 +79,19 @@ impl Shelf {
         let bytes = magazine_bytes(class);
         // Wraps around for a difference below zero, and back.
         KEPT.fetch_add((after * bytes).wrapping_sub(before * bytes), Ordering::Relaxed);
-        result
+        Some(result)
     }
+}
+
+fn lock_soon<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    (0..ATTEMPTS).find_map(|_| match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => {
+            std::hint::spin_loop();
+            None
+        }
+    })
 }
 
 /// Takes a full magazine in, or frees it if there are enough.
@@ -84,16 +101,14 @@ pub(super) fn put(class: usize, full: Magazine) {
 }
 
 fn put_for(class: usize, full: Magazine, is_burst: bool) {
-    let refused = SHELVES[class].with(class, |stock| {
+    let mut full = Some(full);
+    SHELVES[class].with(class, |stock| {
         if stock.magazines.len() < always_kept(class) || is_burst {
-            stock.magazines.push(full);
-            None
-        } else {
-            Some(full)
+            stock.magazines.extend(full.take());
         }
     });
     // Not under the lock: it is a call of the allocator for each block.
-    if let Some(full) = refused {
+    if let Some(full) = full {
         full.free(class);
     }
 }
@@ -106,7 +121,7 @@ fn has_room_for_a_burst() -> bool {
 /// A full magazine.
 pub(super) fn take(class: usize) -> Option<Magazine> {
     let shelf = &SHELVES[class];
-    if shelf.len.load(Ordering::Relaxed) == 0 { None } else { shelf.with(class, |stock| stock.magazines.pop()) }
+    if shelf.len.load(Ordering::Relaxed) == 0 { None } else { shelf.with(class, |stock| stock.magazines.pop()).flatten() }
 }
 
 /// Whether there is more than stays for good, so that [`trim`] will have something to do.
@@ -116,7 +131,7 @@ pub(crate) fn has_surplus() -> bool {
 
 /// Gives back some of what was not needed since a trim last went through; true if there is more. To be called about once a second by each runtime.
 pub(crate) fn trim() -> bool {
-    let mut trimmed = TRIMMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut trimmed) = lock_soon(&TRIMMED) else { return false };
     if trimmed.is_some_and(|last| last.elapsed() < NEEDED_WITHIN) {
         return false;
     }
@@ -130,7 +145,7 @@ fn trim_some() -> bool {
     let mut left = TRIMMED_AT_ONCE;
     for (class, shelf) in SHELVES.iter().enumerate() {
         if shelf.len.load(Ordering::Relaxed) > always_kept(class) {
-            let unused = shelf.with(class, |stock| stock.take_unused(always_kept(class), left));
+            let unused = shelf.with(class, |stock| stock.take_unused(always_kept(class), left)).unwrap_or_default();
             left -= unused.len();
             unused.into_iter().for_each(|magazine| magazine.free(class));
         }
@@ -165,7 +180,7 @@ impl Drop for InUse {
                 stock.fewest = stock.magazines.len();
                 stock.take_unused(always_kept(class), usize::MAX)
             });
-            surplus.into_iter().for_each(|magazine| magazine.free(class));
+            surplus.into_iter().flatten().for_each(|magazine| magazine.free(class));
         }
     }
 }
@@ -190,6 +205,20 @@ mod tests {
     fn a_limit_leaves_the_rest_for_the_next_time() {
         let mut stock = stock(100, 50);
         assert_eq!([20; 4].map(|limit| stock.take_unused(10, limit).len()), [20, 20, 10, 0], "fifty in all");
+    }
+
+    #[test]
+    fn a_lock_that_nobody_gives_back_holds_nobody_up() {
+        let class = CLASSES - 3;
+        put_for(class, Magazine::filled(class), false);
+        let of_a_thread_that_is_gone = SHELVES[class].stock.lock();
+        put_for(class, Magazine::filled(class), true);
+        assert!(take(class).is_none());
+        drop(InUse::new());
+        drop(of_a_thread_that_is_gone);
+        let mut found = take(class).into_iter().chain(take(class));
+        found.next().expect("the first one").free(class);
+        assert!(found.next().is_none(), "the second one went to the allocator");
     }
 
     #[test]
