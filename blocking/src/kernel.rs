@@ -40,10 +40,7 @@ impl KernelThread {
 
     /// How much CPU time it has used; `None` once it has ended.
     pub(crate) fn cpu_time(self) -> Option<Duration> {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `time` outlives the call; an ended thread's clock makes it fail with EINVAL.
-        let refused = unsafe { libc::clock_gettime(self.clock, &raw mut time) };
-        (refused == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+        clock(self.clock)
     }
 
     /// What it did since it had used `before` of CPU time.
@@ -91,6 +88,28 @@ pub(crate) fn current_cpu() -> u32 {
     // SAFETY: sched_getcpu takes nothing.
     let cpu = unsafe { libc::sched_getcpu() };
     u32::try_from(cpu).unwrap_or(0)
+}
+
+/// The CPU time of the process (`clock_gettime(2)`).
+pub(crate) fn process_cpu_time() -> Duration {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID).unwrap_or(Duration::ZERO)
+}
+
+/// `None` if there is no such clock.
+fn clock(id: libc::clockid_t) -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` outlives the call; a clock that does not exist makes it fail with EINVAL.
+    let refused = unsafe { libc::clock_gettime(id, &raw mut time) };
+    (refused == 0).then(|| Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+}
+
+/// How often the calling thread was preempted, or gave way (`getrusage(2)`).
+pub(crate) fn preemptions() -> u64 {
+    // SAFETY: rusage is plain data; all-zero is a valid value.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` outlives the call, which cannot fail for the calling thread.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) };
+    u64::try_from(usage.ru_nivcsw).unwrap_or(0)
 }
 
 /// A worker thread's timer slack, in nanoseconds.

@@ -95,6 +95,11 @@ impl Pool {
         self.config.processors
     }
 
+    /// How many threads can run tasks at once: there is a processor and a CPU for each.
+    pub fn parallelism(&self) -> usize {
+        self.config.processors.min(self.cpus)
+    }
+
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config
@@ -223,6 +228,16 @@ impl Pool {
         if self.idle.is_empty() && self.doze.is_dozing() && scheduler.work_waits() {
             self.kick_if_all_lent(scheduler);
         }
+    }
+
+    /// Whether other threads hold processors, besides the caller. A hint, but of several that release theirs because of it, the last one sees [that all are idle](Self::all_are_idle).
+    pub fn others_hold(&self) -> bool {
+        self.idle.len() + 1 < self.processors()
+    }
+
+    /// Whether no thread holds a processor. After a release, which fences.
+    pub fn all_are_idle(&self) -> bool {
+        self.idle.is_full()
     }
 
     /// Takes an idle processor without binding it to a thread: for the monitor, while the runtime closes.

@@ -334,6 +334,16 @@ impl Worker {
         holds
     }
 
+    /// How often another thread got the CPU of this one, which could have gone on (`ru_nivcsw` of `getrusage(2)`; also after sched_yield(2)).
+    pub fn preemptions(&self) -> u64 {
+        kernel::preemptions()
+    }
+
+    /// The CPU time that all threads of the process have used.
+    pub fn process_cpu_time() -> Duration {
+        kernel::process_cpu_time()
+    }
+
     // ---- rest -------------------------------------------------------------------------------------------------------
 
     /// Puts itself on the stack of spares; from now on a wake-up may come. Then the caller releases its processor, and

@@ -255,3 +255,74 @@ fn take_any_races_inserts_across_words() {
         assert_eq!(set.len(), 2 - usize::from(taken.is_some()));
     });
 }
+
+// ---- leave against leave -------------------------------------------------------------------------------------------
+
+/// Two held processors in words of their own, and what a thread asks that leaves epoll to others.
+trait TwoWords: Send + Sync + Sized + 'static {
+    type Lease: Send + 'static;
+    fn new() -> (Self, [Self::Lease; 2]);
+    fn insert(&self, lease: Self::Lease);
+    fn is_full(&self) -> bool;
+}
+
+impl TwoWords for IdleSet {
+    type Lease = Lease;
+    fn new() -> (Self, [Lease; 2]) {
+        let set = IdleSet::new(65);
+        set.fill();
+        let held = [0, 64].map(|processor| set.take(processor).expect("a full set"));
+        (set, held)
+    }
+    fn insert(&self, lease: Lease) {
+        IdleSet::insert(self, lease);
+    }
+    fn is_full(&self) -> bool {
+        IdleSet::is_full(self)
+    }
+}
+
+struct Unfenced([AtomicUsize; 2]);
+
+impl TwoWords for Unfenced {
+    type Lease = usize;
+    fn new() -> (Self, [usize; 2]) {
+        (Self([AtomicUsize::new(0), AtomicUsize::new(0)]), [0, 1])
+    }
+    fn insert(&self, processor: usize) {
+        self.0[processor].store(1, Ordering::Release);
+    }
+    fn is_full(&self) -> bool {
+        self.0.iter().all(|word| word.load(Ordering::Relaxed) == 1)
+    }
+}
+
+/// Given the last two holders, which find nothing; when both release to leave epoll to the other; then one of them sees that nobody is left, and stays.
+fn leave_against_leave<S: TwoWords>() {
+    loom::model(|| {
+        let (set, [mine, other]) = S::new();
+        let set = Arc::new(set);
+        let leaver = thread::spawn({
+            let set = Arc::clone(&set);
+            move || {
+                set.insert(other);
+                set.is_full()
+            }
+        });
+        set.insert(mine);
+        let stays = set.is_full();
+        let other_stays = leaver.join().expect("the other one");
+        assert!(stays || other_stays, "nobody waits in epoll");
+    });
+}
+
+#[test]
+fn of_holders_that_leave_at_once_one_stays() {
+    leave_against_leave::<IdleSet>();
+}
+
+#[test]
+#[should_panic(expected = "nobody waits in epoll")]
+fn canary_leave_without_fence() {
+    leave_against_leave::<Unfenced>();
+}

@@ -18,6 +18,8 @@ mod batch;
 #[cfg(not(loom))]
 mod block_on;
 #[cfg(not(loom))]
+mod contention;
+#[cfg(not(loom))]
 mod driver;
 #[cfg(not(loom))]
 mod outlook;

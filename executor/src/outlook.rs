@@ -29,14 +29,21 @@ impl Default for Outlook {
 }
 
 impl Outlook {
-    /// The processor becomes idle, which is no poll: the time since the last look counts for the polls that there were.
+    /// The processor becomes idle, which is no poll: the time since the last look counts for the polls that there were. True if they were enough to say something.
     #[cold]
-    pub(crate) fn pause(&mut self, now: Instant) {
+    pub(crate) fn pause(&mut self, now: Instant) -> bool {
         let polls = self.interval - self.left;
-        if polls >= WORTH_MEASURING {
+        let is_worth_measuring = polls >= WORTH_MEASURING;
+        if is_worth_measuring {
             self.measure(polls, now);
         }
         self.since = None;
+        is_worth_measuring
+    }
+
+    /// The last look at the clock, if there was one since the last pause.
+    pub(crate) fn last_look(&self) -> Option<Instant> {
+        self.since
     }
 
     /// Counts a poll; true if it is time to look. Whenever it has read the clock, it shows it.
@@ -118,7 +125,7 @@ mod tests {
         let mut outlook = Outlook::default();
         assert_eq!(interval_after(&mut outlook, US, 2), LONGEST);
         let last_look = outlook.since.expect("it has looked");
-        outlook.pause(last_look);
+        assert!(!outlook.pause(last_look), "it has looked just now");
         outlook.begin(last_look + TARGET * 1000);
         assert_eq!(interval_after(&mut outlook, US, 1), LONGEST);
     }
@@ -129,7 +136,7 @@ mod tests {
         let start = Instant::now();
         outlook.begin(start);
         outlook.left -= 50;
-        outlook.pause(start + TARGET * 50);
+        assert!(outlook.pause(start + TARGET * 50));
         assert_eq!(outlook.interval, SHORTEST, "its polls take a millisecond, and it is idle before it ever looks");
         outlook.begin(start + TARGET * 100);
         assert_eq!(outlook.left, SHORTEST);

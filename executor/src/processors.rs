@@ -226,6 +226,11 @@ impl Processors {
         unsafe { self.all[victim].ring.steal_into(&self.of(lease).ring).map(|task| Runnable::from_raw(task)) }
     }
 
+    /// Polls that began, on all of them.
+    pub(crate) fn polls(&self) -> u64 {
+        self.all.iter().map(|processor| processor.counts.polls.get()).sum()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.all.len()
     }

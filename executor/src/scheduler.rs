@@ -16,6 +16,7 @@ use std::time::Duration;
 use handover_blocking::histogram::Reading;
 use handover_blocking::{Config, Pool, Scheduler, monitor};
 
+use crate::contention::Contention;
 use crate::driver::Driver;
 use crate::prefetch;
 use crate::processors::{ProcessorCounts, Processors};
@@ -40,6 +41,7 @@ pub struct Shared {
     pool: Arc<Pool>,
     pub(crate) processors: Processors,
     pub(crate) inject: Inject,
+    pub(crate) contention: Contention,
     registry: Registry,
     pub(crate) driver: Box<dyn Driver>,
     poll_attempts: AtomicU64,
@@ -78,6 +80,7 @@ impl Shared {
             pool: Arc::clone(&pool),
             processors: Processors::new(processors),
             inject: Inject::default(),
+            contention: Contention::new(processors, pool.parallelism()),
             registry: Registry::new(processors),
             driver,
             poll_attempts: AtomicU64::new(0),

@@ -17,6 +17,7 @@ use handover_blocking::recorder::Waits;
 use handover_blocking::{Lease, Worker};
 
 use crate::batch::{Batch, Rest};
+use crate::contention::{Reports, Spread, Totals};
 use crate::queue::inject::Lane;
 use crate::queue::ring;
 use crate::scheduler::Shared;
@@ -30,7 +31,7 @@ const LONGEST_STREAK: u32 = 3;
 
 /// The body of a worker thread.
 pub(crate) fn run(shared: &Arc<Shared>, worker: &Worker) {
-    let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false, again: None };
+    let mut thread = Thread { shared, worker, wakers: Vec::new(), searching: false, again: None, reports: Reports::default() };
     worker.arrived();
     let mut lease = worker.acquire();
     loop {
@@ -56,6 +57,7 @@ struct Thread<'a> {
     searching: bool,
     /// A task that was woken while it ran, with none beside it: it need not go through the ring.
     again: Option<Runnable>,
+    reports: Reports,
 }
 
 impl Thread<'_> {
@@ -84,7 +86,11 @@ impl Thread<'_> {
             let (kept, task) = self.find(lease)?;
             lease = kept;
             let Some(task) = task else {
-                self.shared.processors.own(&mut lease).outlook.pause(Instant::now());
+                let now = Instant::now();
+                let has_worked = self.shared.processors.own(&mut lease).outlook.pause(now);
+                if has_worked || self.shared.contention.spread() == Spread::One {
+                    self.report(now);
+                }
                 if std::mem::take(&mut self.searching) {
                     self.shared.pool().search_failed();
                 }
@@ -96,6 +102,13 @@ impl Thread<'_> {
             self.shared.processors.counts(&lease).polls.raise_alone();
             lease = self.poll(lease, task)?;
         }
+    }
+
+    /// Tells from time to time whether the kernel lets it work.
+    fn report(&mut self, now: Instant) {
+        let Shared { contention, processors, .. } = &**self.shared;
+        let totals = || Totals { polls: processors.polls(), cpu_time: Worker::process_cpu_time() };
+        contention.pass(&mut self.reports, now, || self.worker.preemptions(), totals);
     }
 
     fn poll(&mut self, mut lease: Lease, task: Runnable) -> Option<Lease> {
@@ -133,6 +146,9 @@ impl Thread<'_> {
             shared.submit_last(&mut lease, task);
         }
         if looks_around {
+            if let Some(now) = shared.processors.own(&mut lease).outlook.last_look() {
+                self.report(now);
+            }
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
             if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
                 lease = self.poll_driver_now(lease)?;
@@ -246,14 +262,13 @@ impl Thread<'_> {
 
     /// Wakes another thread for the rest of a batch that is worth it.
     #[cold]
-    fn share(&self, lease: &mut Lease, batch: Batch) {
+    fn share(&self, lease: &mut Lease, mut batch: Batch) {
         let processors = &self.shared.processors;
-        match batch.rest(Instant::now(), processors.ring_len(lease.processor())) {
-            Rest::Keep => return,
-            Rest::Done => {}
-            Rest::Share => self.shared.pool().notify(&**self.shared, true),
+        let rest = batch.rest(self.shared.contention.spread(), Instant::now(), processors.ring_len(lease.processor()));
+        if rest == Rest::Share {
+            self.shared.pool().notify(&**self.shared, true);
         }
-        processors.own(lease).batch = None;
+        processors.own(lease).batch = (rest == Rest::Keep).then_some(batch);
     }
 
     // ---- rest -------------------------------------------------------------------------------------------------------
@@ -261,25 +276,38 @@ impl Thread<'_> {
     /// Gives the processor away and sleeps. Returns with a processor if there was an event to deliver.
     fn rest(&mut self, lease: Option<Lease>) -> Option<Lease> {
         let mut lease = lease;
+        let leaves = lease.is_some() && self.leaves_events_to_others();
         // Without a processor it must not poll: those that have one are awake and poll between their tasks. A third thread in epoll would be woken by every
         // event, find no processor, and send it through the inject queue (measured: a third of `tcp_echo`'s requests per second).
-        if lease.is_some() && self.poll_driver(&mut lease) {
+        if lease.is_some() && !leaves && self.poll_driver(&mut lease) {
             return self.return_from_poll();
         }
         self.worker.line_up();
         release_or_look(self.shared, self.worker, lease);
+        // If several leave at once, the last one sees that nobody stays (blocking/tests/loom_idle_set.rs).
+        if leaves && self.shared.pool().all_are_idle() && self.worker.step_out() {
+            return self.worker.acquire();
+        }
         loop {
             if self.shared.pool().is_closing() && self.worker.step_out() {
                 return None;
             }
             self.worker.park();
-            self.searching = !self.shared.pool().is_closing() && !self.worker.is_dismissed();
+            if self.worker.is_dismissed() {
+                return None;
+            }
+            self.searching = !self.shared.pool().is_closing();
             if !self.searching || !self.worker.leaves_search_to_others() {
                 return self.lease_to_search();
             }
             self.searching = false;
             self.worker.line_up();
         }
+    }
+
+    /// Whether this thread shall not wait in epoll, as the two would only take turns: beside one that works, and looks between its tasks, and waits when it has none.
+    fn leaves_events_to_others(&self) -> bool {
+        self.shared.contention.spread() == Spread::One && self.shared.pool().others_hold()
     }
 
     /// Waits in epoll, having released the processor; false if another thread does.

@@ -9,6 +9,7 @@ use mio::{Events, Poll, Token};
 
 use crate::alarm::Alarm;
 use crate::clock::{Clock, Moment};
+use crate::patience::Patience;
 use crate::readiness::Ready;
 use crate::registrations::Registrations;
 
@@ -33,6 +34,7 @@ pub(crate) struct Kernel {
     alarm: Option<Alarm>,
     /// When the next alarm may be.
     quiet_until: Moment,
+    patience: Patience,
 }
 
 impl Kernel {
@@ -42,7 +44,7 @@ impl Kernel {
     pub(crate) fn new(clock: &Clock) -> io::Result<Self> {
         let poll = Poll::new()?;
         let alarm = Alarm::new(clock, poll.registry(), ALARM).ok();
-        Ok(Self { poll, events: Events::with_capacity(EVENTS), alarm, quiet_until: Moment::START })
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), alarm, quiet_until: Moment::START, patience: Patience::new() })
     }
 
     pub(crate) fn registry(&self) -> &mio::Registry {
@@ -54,19 +56,32 @@ impl Kernel {
         self.fetch(Some(Duration::ZERO))
     }
 
-    /// Waits for events until `until`. May return early and empty-handed.
-    pub(crate) fn wait(&mut self, until: Moment, now: Moment) -> io::Result<()> {
+    /// Waits for events until `until`. May return early and empty-handed; and a little late where it `may_give_way` to other threads.
+    pub(crate) fn wait(&mut self, until: Moment, clock: &Clock, now: Moment, may_give_way: bool) -> io::Result<()> {
         let until = until.max(self.quiet_until);
         if let Some(Err(_)) = self.alarm.as_mut().map(|alarm| alarm.set(until)) {
             // It could be made and cannot be set (a sandbox, say): do without it, as if it could not have been made.
             self.alarm = None;
         }
         let by_alarm = until.is_never() || self.alarm.is_some();
-        self.fetch(if by_alarm { None } else { Some(until.since(now)) })?;
+        let now = if may_give_way && self.patience.gives_way(now, until) { self.give_way(clock) } else { now };
+        let result = self.fetch(if by_alarm { None } else { Some(until.since(now)) });
+        let woken = clock.now();
+        self.patience.waited(woken.since(now), woken, self.events.iter());
+        result?;
         if self.events.iter().any(|event| event.token() == ALARM) {
             self.quiet_until = until.after(SPACING);
         }
         Ok(())
+    }
+
+    /// Lets other threads run on this CPU if they want to. What time it is then.
+    fn give_way(&mut self, clock: &Clock) -> Moment {
+        let before = clock.now();
+        std::thread::yield_now();
+        let now = clock.now();
+        self.patience.gave_way(now.since(before), now);
+        now
     }
 
     fn fetch(&mut self, timeout: Option<Duration>) -> io::Result<()> {

@@ -29,6 +29,7 @@ mod error;
 mod interest;
 mod kernel;
 mod numbers;
+mod patience;
 pub mod poller;
 mod reactor;
 pub mod readiness;

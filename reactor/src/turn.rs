@@ -58,7 +58,7 @@ impl<'a> Turn<'a> {
                 // The poller's second look; see `poller.rs`. The published plan may now be later than it need be, which costs a
                 // wake-up at worst.
                 let until = plan.min(timers.next());
-                let result = if until <= now { self.kernel.look() } else { self.kernel.wait(until, now) };
+                let result = if until <= now { self.kernel.look() } else { self.kernel.wait(until, clock, now, limit.is_none()) };
                 self.reactor.poller().end_wait();
                 result
             }
