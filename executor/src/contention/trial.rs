@@ -31,11 +31,11 @@ const UNSTEADY: f64 = 1.5;
 const ENOUGH: f64 = 0.92;
 /// After a trial that said nothing the next one may begin so much later, and twice as much each time. Also how often it is looked at what one thread has to do.
 const PAUSE: Duration = Duration::from_millis(128);
-/// A verdict holds for so long, and twice as long each time that it is found again. The two windows of the other way shall take less than a hundredth of the time, or they would make the 99th
+/// A verdict holds for so long, and four times as long each time that it is found again. The two windows of the other way shall take less than a hundredth of the time, or they would make the 99th
 /// percentile of the latencies.
 const FIRST_HOLD_OF_ONE: Duration = Duration::from_secs(4);
-/// To try one thread where several are better costs some throughput, and a few milliseconds of latency if that one is held up.
-const FIRST_HOLD_OF_SEVERAL: Duration = Duration::from_secs(1);
+/// To try one thread where several are better costs some throughput, and a few milliseconds of latency if that one is held up. But a first verdict is often one of a load that has just begun.
+const FIRST_HOLD_OF_SEVERAL: Duration = Duration::from_millis(250);
 const LONGEST_HOLD: Duration = Duration::from_secs(16);
 
 /// What has been counted until a time.
@@ -180,7 +180,7 @@ impl Trial {
         self.pause = PAUSE;
         let again = self.verdict.replace(verdict) == Some(verdict);
         self.hold = match verdict {
-            _ if again => (self.hold * 2).min(LONGEST_HOLD),
+            _ if again => (self.hold * 4).min(LONGEST_HOLD),
             Spread::One => FIRST_HOLD_OF_ONE,
             Spread::Several => FIRST_HOLD_OF_SEVERAL,
         };
@@ -366,7 +366,7 @@ mod tests {
                 hold.as_secs()
             })
             .collect();
-        assert_eq!(holds, [4, 8, 16, 16]);
+        assert_eq!(holds, [4, 16, 16, 16]);
         load.one = 500;
         assert_eq!(load.verdict(), Spread::Several);
         assert_eq!(load.until_trial(), FIRST_HOLD_OF_SEVERAL);
