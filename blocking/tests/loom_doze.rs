@@ -105,27 +105,33 @@ impl<const FAULT: u8> Word for Twin<FAULT> {
 
 // ---- kick against settle_down --------------------------------------------------------------------------------------
 
-/// Given a monitor that found nothing to do; when it naps while a task is submitted beside lent processors, or while a call is declared with tasks behind it; then it
-/// sees that or is woken.
-fn nap_against_submit<W: Word>() {
-    loom::model(|| {
+/// Given a monitor that found nothing to do; when it settles down while another thread does something that it must not miss, and fences after it, or not; then it sees that, or is woken.
+fn settle_down_against<W: Word>(depth: Depth, other_fences: bool, complaint: &'static str) {
+    loom::model(move || {
         let shared = Arc::new((W::new(), AtomicBool::new(false)));
-        let submitter = thread::spawn({
+        let other = thread::spawn({
             let shared = Arc::clone(&shared);
             move || {
-                let (word, task) = &*shared;
-                task.store(true, Ordering::Relaxed);
-                // As in `IdleSet::len_after_push`, which the submitter asks first; the caller has its light fence here, the monitor its heavy one after `settle_down`.
-                fence(Ordering::SeqCst);
+                let (word, done) = &*shared;
+                done.store(true, Ordering::Relaxed);
+                if other_fences {
+                    fence(Ordering::SeqCst);
+                }
                 word.is_dozing() && matches!(word.kick(), Kick::Wake(_))
             }
         });
-        let (word, task) = &*shared;
-        word.settle_down(Depth::Nap);
-        let sleeps = !task.load(Ordering::Relaxed) && !word.is_kicked();
-        let woken = submitter.join().expect("the submitter");
-        assert!(!sleeps || woken, "the monitor sleeps beside a task");
+        let (word, done) = &*shared;
+        word.settle_down(depth);
+        let sleeps = !done.load(Ordering::Relaxed) && !word.is_kicked();
+        let woken = other.join().expect("the other thread");
+        assert!(!sleeps || woken, "the monitor sleeps {complaint}");
     });
+}
+
+/// When it naps while a task is submitted beside lent processors, or while a call is declared with tasks behind it. The submitter fences in `IdleSet::len_after_push`; the caller has its light fence, the monitor
+/// its heavy one after `settle_down`.
+fn nap_against_submit<W: Word>() {
+    settle_down_against::<W>(Depth::Nap, true, "beside a task");
 }
 
 #[test]
@@ -201,28 +207,9 @@ fn kick_races_kick() {
     });
 }
 
-/// Given a monitor with no thread to end; when one lines up without a processor while the monitor falls asleep without limit; then it knows when that thread is to end, or is woken.
+/// When it falls asleep without limit, with no thread to end, while one lines up without a processor: it must know when that one is to end. The thread fences in `Pool::look_before_rest`.
 fn deep_doze_against_line_up<W: Word>(fences: bool) {
-    loom::model(move || {
-        let shared = Arc::new((W::new(), AtomicBool::new(false)));
-        let thread = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || {
-                let (word, spare) = &*shared;
-                spare.store(true, Ordering::Relaxed);
-                // As in `Pool::look_before_rest`.
-                if fences {
-                    fence(Ordering::SeqCst);
-                }
-                word.is_dozing() && matches!(word.kick(), Kick::Wake(_))
-            }
-        });
-        let (word, spare) = &*shared;
-        word.settle_down(Depth::Deep);
-        let sleeps = !spare.load(Ordering::Relaxed) && !word.is_kicked();
-        let woken = thread.join().expect("the thread");
-        assert!(!sleeps || woken, "the monitor sleeps for ever beside a spare");
-    });
+    settle_down_against::<W>(Depth::Deep, fences, "for ever beside a spare");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const LATEST: Duration = Duration::from_millis(1);
 const WORTH_TAKING_TURNS: Duration = Duration::from_millis(2);
 
 /// The events whose tasks wait in a ring, and for which no other thread has been woken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Batch {
     fetched: Instant,
     tasks: usize,

@@ -41,14 +41,9 @@ impl Outlook {
         is_worth_measuring
     }
 
-    /// The last look at the clock, if there was one since the last pause.
-    pub(crate) fn last_look(&self) -> Option<Instant> {
-        self.since
-    }
-
-    /// Counts a poll; true if it is time to look. Whenever it has read the clock, it shows it.
+    /// Counts a poll; the time, if it is time to look. Whenever it has read the clock, it shows it.
     #[inline]
-    pub(crate) fn is_due(&mut self, mut show_clock: impl FnMut(Instant)) -> bool {
+    pub(crate) fn is_due(&mut self, mut show_clock: impl FnMut(Instant)) -> Option<Instant> {
         if self.since.is_none() {
             let now = Instant::now();
             self.begin(now);
@@ -59,9 +54,9 @@ impl Outlook {
             let now = Instant::now();
             self.look(now);
             show_clock(now);
-            return true;
+            return Some(now);
         }
-        false
+        None
     }
 
     /// The first poll after a look or a pause.
@@ -145,7 +140,7 @@ mod tests {
     #[test]
     fn it_is_due_after_so_many_polls() {
         let mut outlook = Outlook::default();
-        let polls = (1..).find(|_| outlook.is_due(|_| ()));
+        let polls = (1..).find(|_| outlook.is_due(|_| ()).is_some());
         assert_eq!(polls, Some(LONGEST));
     }
 }

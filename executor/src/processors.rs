@@ -173,9 +173,9 @@ impl Processors {
 
     // ---- samples ----------------------------------------------------------------------------------------------------
 
-    /// Counts a poll; true if it is time to look beyond the own queue.
+    /// Counts a poll; the time, if it is time to look beyond the own queue.
     #[inline]
-    pub(crate) fn is_due(&self, lease: &mut Lease) -> bool {
+    pub(crate) fn is_due(&self, lease: &mut Lease) -> Option<Instant> {
         let ring = &self.of(lease).ring;
         let Own { outlook, sampler, .. } = self.own(lease);
         outlook.is_due(|now| sampler.open(now, |position| ring.has_passed(position)))

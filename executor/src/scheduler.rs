@@ -26,7 +26,7 @@ use crate::task::current as current_task;
 use crate::task::depot;
 use crate::task::id::Id;
 use crate::task::named::Names;
-use crate::task::reference;
+use crate::task::reference::{self, TaskRef};
 use crate::task::registry::Registry;
 
 pub use spawn::Refused;
@@ -131,9 +131,9 @@ impl Shared {
         self.names.get(task)
     }
 
-    /// A task is over: out of the registry.
-    pub(crate) fn forget(&self, task: NonNull<Header>) {
-        drop(self.registry.remove(task));
+    /// A task is over: out of the registry, whose reference is the caller's now.
+    pub(crate) fn forget(&self, task: NonNull<Header>) -> TaskRef {
+        self.registry.remove(task)
     }
 
     // ---- the driver -------------------------------------------------------------------------------------------------

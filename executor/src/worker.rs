@@ -134,21 +134,19 @@ impl Thread<'_> {
     #[inline]
     fn find(&mut self, mut lease: Lease) -> Option<(Lease, Option<Runnable>)> {
         let shared = self.shared;
-        let looks_around = shared.processors.is_due(&mut lease);
+        let looks_at = shared.processors.is_due(&mut lease);
         let polls = shared.processors.counts(&lease).polls.get();
-        if let Some(batch) = shared.processors.own(&mut lease).batch {
-            self.share(&mut lease, batch);
+        if shared.processors.own(&mut lease).batch.is_some() {
+            self.share(&mut lease);
         }
         if let Some(task) = self.again.take() {
-            if !looks_around && shared.inject.is_empty() {
+            if looks_at.is_none() && shared.inject.is_empty() {
                 return Some((lease, Some(task)));
             }
             shared.submit_last(&mut lease, task);
         }
-        if looks_around {
-            if let Some(now) = shared.processors.own(&mut lease).outlook.last_look() {
-                self.report(now);
-            }
+        if let Some(now) = looks_at {
+            self.report(now);
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
             if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
                 lease = self.poll_driver_now(lease)?;
@@ -262,13 +260,17 @@ impl Thread<'_> {
 
     /// Wakes another thread for the rest of a batch that is worth it.
     #[cold]
-    fn share(&self, lease: &mut Lease, mut batch: Batch) {
-        let processors = &self.shared.processors;
-        let rest = batch.rest(self.shared.contention.spread(), Instant::now(), processors.ring_len(lease.processor()));
+    fn share(&self, lease: &mut Lease) {
+        let Shared { processors, contention, .. } = &**self.shared;
+        let waiting = processors.ring_len(lease.processor());
+        let batch = &mut processors.own(lease).batch;
+        let rest = batch.as_mut().map_or(Rest::Done, |batch| batch.rest(contention.spread(), Instant::now(), waiting));
+        if rest != Rest::Keep {
+            *batch = None;
+        }
         if rest == Rest::Share {
             self.shared.pool().notify(&**self.shared, true);
         }
-        processors.own(lease).batch = (rest == Rest::Keep).then_some(batch);
     }
 
     // ---- rest -------------------------------------------------------------------------------------------------------

@@ -144,11 +144,25 @@ pub(crate) fn discard(task: Runnable, registry_reference: TaskRef) {
     drop(registry_reference);
 }
 
-/// The task is over. The caller's reference keeps the cell alive.
-fn finish(header: &Header, pointer: NonNull<Header>) {
-    conclude_state(header, pointer);
+/// The task is over, and leaves the registry.
+fn finish(task: Runnable) {
+    let (header, pointer) = (task.header(), task.pointer());
     // SAFETY: a task that has just run is not yet out of the registry, so its runtime is alive; see `Header::shared`.
-    unsafe { header.shared.as_ref() }.forget(pointer);
+    let shared = unsafe { header.shared.as_ref() };
+    let (registered, is_last) = if header.state.load().has_join_interest() {
+        conclude_state(header, pointer);
+        (shared.forget(pointer), header.state.release_both())
+    } else {
+        // SAFETY: there is no JoinHandle, and this thread has RUNNING: the output is the finisher's.
+        unsafe { (header.vtable.drop_output)(pointer) };
+        (shared.forget(pointer), header.state.finish_unseen())
+    };
+    registered.forget();
+    task.forget();
+    if is_last {
+        // SAFETY: both references were given back, and they were the last.
+        unsafe { free_task(pointer) };
+    }
 }
 
 /// RUNNING -> COMPLETE: tells whoever waits, or drops what nobody waits for.
@@ -235,7 +249,7 @@ unsafe fn run_cell<F: Future>(task: Runnable) -> Ran {
             Suspend::Cancel => unsafe { cancel::<F>(pointer) },
         }
     }
-    finish(header, pointer);
+    finish(task);
     Ran::Parted
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -18,7 +18,7 @@ use crate::task::state::LeaveJoin;
 /// # Cancel safety
 /// The output stays with the task until a poll of this handle returns it.
 pub struct JoinHandle<T> {
-    task: TaskRef,
+    task: ManuallyDrop<TaskRef>,
     output: PhantomData<T>,
 }
 
@@ -34,7 +34,7 @@ impl<T> std::panic::RefUnwindSafe for JoinHandle<T> {}
 impl<T> JoinHandle<T> {
     /// Takes over the reference and the JOIN_INTEREST of a new task with output `T`.
     pub(crate) fn new(task: TaskRef) -> Self {
-        Self { task, output: PhantomData }
+        Self { task: ManuallyDrop::new(task), output: PhantomData }
     }
 
     /// Asks for the task's future to be dropped: before its next poll, or when the running one ends. A blocking call in it is interrupted if it is
@@ -46,7 +46,7 @@ impl<T> JoinHandle<T> {
 
     /// A handle that can only abort.
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { task: self.task.clone() }
+        AbortHandle { task: TaskRef::clone(&self.task) }
     }
 
     /// Whether the task is over.
@@ -99,12 +99,15 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        match self.task.header().state.leave_join() {
+        // SAFETY: this is the last use of the field.
+        let task = unsafe { ManuallyDrop::take(&mut self.task) };
+        match task.header().state.leave_join() {
+            LeaveJoin::Left => task.forget(),
             // SAFETY: COMPLETE, and the output is the JoinHandle's.
-            LeaveJoin::DropOutput => unsafe { cell::drop_output_of(self.task.pointer()) },
+            LeaveJoin::DropOutput => unsafe { cell::drop_output_of(task.pointer()) },
             LeaveJoin::DropWaker => {
                 // SAFETY: JOIN_WAKER was unset in the same step, before COMPLETE: the slot is this handle's.
-                drop(unsafe { cell::join_waker_of(self.task.pointer()).as_mut() }.take());
+                drop(unsafe { cell::join_waker_of(task.pointer()).as_mut() }.take());
             }
         }
     }

@@ -51,6 +51,11 @@ impl TaskRef {
         self.0
     }
 
+    /// The reference was given back by other means.
+    pub(crate) fn forget(self) {
+        mem::forget(self);
+    }
+
     /// Aborts the task: its future is dropped by a worker, soon; a cancellable call that it is in is interrupted.
     pub(crate) fn cancel(&self) {
         match self.header().state.cancel() {
@@ -104,9 +109,9 @@ impl Runnable {
         self.0.pointer()
     }
 
-    /// The reference was given back by other means.
+    /// As [`TaskRef::forget`].
     pub(crate) fn forget(self) {
-        mem::forget(self);
+        self.0.forget();
     }
 }
 

@@ -172,6 +172,8 @@ pub enum LeaveJoin {
     DropOutput,
     /// The task goes on: the handle drops its waker, the finisher will drop the output.
     DropWaker,
+    /// The same, without a waker: the handle's reference is given back.
+    Left,
 }
 
 impl State {
@@ -189,7 +191,8 @@ impl State {
     /// SCHEDULED -> RUNNING, by the thread that took it out of a queue.
     pub fn start(&self) -> Start {
         // Acquire: what the last poll (Release in `suspend`) and every waker (Release in `notify`) wrote comes before this poll.
-        let before = self.0.fetch_xor(SCHEDULED | RUNNING, Ordering::AcqRel);
+        // SCHEDULED + SCHEDULED is RUNNING: an addition, for an exclusive or that returns what was before is a loop.
+        let before = self.0.fetch_add(SCHEDULED, Ordering::AcqRel);
         debug_assert_eq!(before & (SCHEDULED | RUNNING | COMPLETE), SCHEDULED, "{:?}", Snapshot(before));
         if before & CANCELLED != 0 { Start::Cancel } else { Start::Poll }
     }
@@ -244,9 +247,20 @@ impl State {
     /// RUNNING -> COMPLETE; the output has been stored.
     pub fn finish(&self) -> Snapshot {
         // Release: publishes the output; pairs with the Acquire in `load` and `leave_join`. Acquire: the join waker was written before JOIN_WAKER was set.
-        let before = self.0.fetch_xor(RUNNING | COMPLETE, Ordering::AcqRel);
+        // RUNNING + RUNNING is COMPLETE.
+        let before = self.0.fetch_add(RUNNING, Ordering::AcqRel);
         debug_assert_eq!(before & (RUNNING | COMPLETE), RUNNING, "{:?}", Snapshot(before));
         Snapshot(before)
+    }
+
+    /// RUNNING -> COMPLETE of a task that has no JoinHandle and has left the registry; gives back the references of the running poll and of the registry. True if they were the last: free it.
+    #[must_use]
+    pub fn finish_unseen(&self) -> bool {
+        const BOTH: u64 = 2;
+        let before = self.0.load(Ordering::Relaxed);
+        debug_assert_eq!(before & (RUNNING | COMPLETE | JOIN_INTEREST), RUNNING, "{:?}", Snapshot(before));
+        // AcqRel: as in `subtract`.
+        self.are_last(BOTH) || self.0.fetch_sub(BOTH * REFERENCE - RUNNING, Ordering::AcqRel) / REFERENCE == BOTH
     }
 
     fn update(&self, mut next: impl FnMut(u64) -> u64) -> u64 {
@@ -320,10 +334,16 @@ impl State {
 
     /// The JoinHandle goes; it waits for whoever looks at its waker.
     pub fn leave_join(&self) -> LeaveJoin {
-        let before = self.update(|word| if word & COMPLETE != 0 { word & !JOIN_INTEREST } else { word & !(JOIN_INTEREST | JOIN_WAKER) });
-        match before & (COMPLETE | LOOKED_AT) {
-            0 => LeaveJoin::DropWaker,
-            LOOKED_AT => self.leave_after_look(),
+        let before = self.update(|word| match word & (COMPLETE | JOIN_WAKER) {
+            // The registry has another reference of a task that is not over.
+            0 => (word & !JOIN_INTEREST) - REFERENCE,
+            JOIN_WAKER => word & !(JOIN_INTEREST | JOIN_WAKER),
+            _ => word & !JOIN_INTEREST,
+        });
+        match before & (COMPLETE | JOIN_WAKER) {
+            0 => LeaveJoin::Left,
+            JOIN_WAKER if before & LOOKED_AT != 0 => self.leave_after_look(),
+            JOIN_WAKER => LeaveJoin::DropWaker,
             _ => LeaveJoin::DropOutput,
         }
     }
@@ -377,10 +397,28 @@ impl State {
     /// One less; true if it was the last: free it.
     #[must_use]
     pub fn release(&self) -> bool {
-        // Release: this reference's use comes before the free. Acquire: the free comes after every other's.
-        let before = self.0.fetch_sub(REFERENCE, Ordering::AcqRel);
-        debug_assert!(before / REFERENCE >= 1, "{:?}", Snapshot(before));
-        before / REFERENCE == 1
+        self.are_last(1) || self.subtract(1)
+    }
+
+    /// [`release`](Self::release) for the references of the running poll and of the registry, which the task has left.
+    #[must_use]
+    pub fn release_both(&self) -> bool {
+        self.are_last(2) || self.subtract(2)
+    }
+
+    /// Whether the caller's references, so many, are the only ones. Then nobody else can see the word any more or make another reference, and no step is needed to give them back.
+    #[inline]
+    fn are_last(&self, references: u64) -> bool {
+        // Acquire: the free comes after every other reference's use.
+        let word = self.0.load(Ordering::Acquire);
+        debug_assert!(word / REFERENCE >= references, "{:?}", Snapshot(word));
+        word / REFERENCE == references
+    }
+
+    #[inline]
+    fn subtract(&self, references: u64) -> bool {
+        // Release: the use of these references comes before the free. Acquire: as in `are_last`.
+        self.0.fetch_sub(references * REFERENCE, Ordering::AcqRel) / REFERENCE == references
     }
 }
 
