@@ -14,6 +14,8 @@ pub mod coarse;
 pub mod idle_set;
 pub mod interrupt;
 pub mod lease;
+#[allow(unsafe_code, reason = "the lease is the proof that a processor's part may be touched")]
+pub mod per_processor;
 pub mod record;
 pub mod recorder;
 pub mod searchers;

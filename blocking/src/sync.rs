@@ -38,6 +38,15 @@ pub(crate) fn yield_thread() {
     loom::thread::yield_now();
 }
 
+/// Lets another thread run, also one of a lower priority, to which sched_yield(2) would not give way.
+#[cfg(not(loom))]
+pub(crate) fn pause() {
+    std::thread::sleep(std::time::Duration::from_micros(50));
+}
+
+#[cfg(loom)]
+pub(crate) use yield_thread as pause;
+
 /// Tells the processor that this is a spin loop.
 #[cfg(not(loom))]
 pub(crate) fn spin_hint() {

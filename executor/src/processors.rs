@@ -1,6 +1,6 @@
 //! What travels with a processor, and who may touch it?
 //!
-//! The ring may be stolen from by anyone; all else is the holder's. The methods that need the holder take its [`Lease`]: that is the proof.
+//! The ring may be stolen from by anyone; all else is the holder's, and reached through [`Held`], which is made of its [`Lease`]: that is the proof.
 
 use std::cell::UnsafeCell;
 use std::ptr::{self, NonNull};
@@ -91,32 +91,29 @@ unsafe impl Sync for Processors {}
 // SAFETY: the pointers in ring and next are tasks, which may be used from any thread.
 unsafe impl Send for Processors {}
 
-impl Processors {
-    pub(crate) fn new(count: usize) -> Self {
-        let all = (0..count).map(|_| Processor::default()).collect();
-        Self { all, poll_times: Histogram::default(), waits: Histogram::default(), injected_waits: Histogram::default() }
-    }
+/// A processor in its holder's hands: the lease, which is borrowed, proves that nobody else is.
+pub(crate) struct Held<'a> {
+    processor: &'a Processor,
+    all: &'a Processors,
+}
 
-    #[inline]
-    fn of(&self, lease: &Lease) -> &Processor {
-        &self.all[lease.processor()]
-    }
-
+impl Held<'_> {
     /// What only the holder touches.
     #[inline]
-    pub(crate) fn own<'a>(&'a self, lease: &'a mut Lease) -> &'a mut Own {
-        // SAFETY: the lease is unique and borrowed mutably for as long as the result.
-        unsafe { &mut *self.of(lease).own.get() }
+    pub(crate) fn own(&mut self) -> &mut Own {
+        // SAFETY: the lease is unique and borrowed mutably for as long as this, which is borrowed mutably for as long as the result.
+        unsafe { &mut *self.processor.own.get() }
     }
 
-    pub(crate) fn counts(&self, lease: &Lease) -> &Counts {
-        &self.of(lease).counts
+    #[inline]
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.processor.counts
     }
 
     /// Fills the next slot; returns what was in it.
     #[inline]
-    pub(crate) fn put_next(&self, lease: &mut Lease, task: Runnable) -> Option<Runnable> {
-        let slot = &self.of(lease).next;
+    pub(crate) fn put_next(&mut self, task: Runnable) -> Option<Runnable> {
+        let slot = &self.processor.next;
         // Relaxed: only the holder writes; the next holder comes after it by the lease.
         let before = slot.load(Ordering::Relaxed);
         slot.store(task.into_raw().as_ptr(), Ordering::Relaxed);
@@ -126,12 +123,12 @@ impl Processors {
 
     /// Empties the next slot, for the task to run.
     #[inline]
-    pub(crate) fn take_next(&self, lease: &mut Lease) -> Option<Runnable> {
-        let slot = &self.of(lease).next;
+    pub(crate) fn take_next(&mut self) -> Option<Runnable> {
+        let slot = &self.processor.next;
         let task = NonNull::new(slot.load(Ordering::Relaxed))?;
         slot.store(ptr::null_mut(), Ordering::Relaxed);
-        if self.own(lease).sampler.times_next_slot() {
-            self.end_wait(lease);
+        if self.own().sampler.times_next_slot() {
+            self.end_wait();
         }
         // SAFETY: the slot holds Runnables.
         Some(unsafe { Runnable::from_raw(task) })
@@ -139,8 +136,8 @@ impl Processors {
 
     /// Appends to the ring. If it is full, half of it and the task go to `overflow`.
     #[inline]
-    pub(crate) fn push(&self, lease: &mut Lease, task: Runnable, overflow: impl FnOnce(&mut dyn Iterator<Item = Runnable>)) {
-        let ring = &self.of(lease).ring;
+    pub(crate) fn push(&mut self, task: Runnable, overflow: impl FnOnce(&mut dyn Iterator<Item = Runnable>)) {
+        let ring = &self.processor.ring;
         let mut task = task.into_raw();
         loop {
             // SAFETY: the lease makes the caller the owner.
@@ -161,39 +158,81 @@ impl Processors {
 
     /// Takes from the ring, for the task to run.
     #[inline]
-    pub(crate) fn pop(&self, lease: &mut Lease) -> Option<Runnable> {
+    pub(crate) fn pop(&mut self) -> Option<Runnable> {
         // SAFETY: the lease makes the caller the owner.
-        let (task, position) = unsafe { self.of(lease).ring.pop_with_position() }?;
-        if self.own(lease).sampler.times_position(position) {
-            self.end_wait(lease);
+        let (task, position) = unsafe { self.processor.ring.pop_with_position() }?;
+        if self.own().sampler.times_position(position) {
+            self.end_wait();
         }
         // SAFETY: the ring holds Runnables.
         Some(unsafe { Runnable::from_raw(task) })
     }
 
-    // ---- samples ----------------------------------------------------------------------------------------------------
-
-    /// Counts a poll; the time, if it is time to look beyond the own queue.
+    /// How many tasks wait in the ring.
     #[inline]
-    pub(crate) fn is_due(&self, lease: &mut Lease) -> Option<Instant> {
-        let ring = &self.of(lease).ring;
-        let Own { outlook, sampler, .. } = self.own(lease);
-        outlook.is_due(|now| sampler.open(now, |position| ring.has_passed(position)))
+    pub(crate) fn ring_len(&self) -> usize {
+        self.processor.ring.len()
     }
 
     /// Where the next push to the ring goes.
-    pub(crate) fn ring_tail(&self, lease: &Lease) -> u32 {
-        self.of(lease).ring.tail_position()
+    pub(crate) fn ring_tail(&self) -> u32 {
+        self.processor.ring.tail_position()
+    }
+
+    /// Whether a task waits in the ring or the next slot.
+    #[inline]
+    pub(crate) fn has_work(&self) -> bool {
+        self.processor.has_work()
+    }
+
+    /// Counts a poll; the time, if it is time to look beyond the own queue.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> Option<Instant> {
+        let ring = &self.processor.ring;
+        let Own { outlook, sampler, .. } = self.own();
+        outlook.is_due(|now| sampler.open(now, |position| ring.has_passed(position)))
     }
 
     #[cold]
-    fn end_wait(&self, lease: &mut Lease) {
-        match self.own(lease).sampler.end_wait() {
-            Some(Begun { since, origin: Origin::Local }) => self.waits.record(since.elapsed()),
-            Some(Begun { since, origin: Origin::Injected }) => self.injected_waits.record(since.elapsed()),
+    fn end_wait(&mut self) {
+        match self.own().sampler.end_wait() {
+            Some(Begun { since, origin: Origin::Local }) => self.all.waits.record(since.elapsed()),
+            Some(Begun { since, origin: Origin::Injected }) => self.all.injected_waits.record(since.elapsed()),
             None => {}
         }
     }
+
+    /// Takes half of `victim`'s ring into the own one, which is empty, and one of them to run now.
+    pub(crate) fn steal(&mut self, victim: usize) -> Option<Runnable> {
+        let victim = &self.all.all[victim];
+        if ptr::eq(victim, self.processor) {
+            return None;
+        }
+        // SAFETY: the lease makes the caller the owner of its ring, which is another one than the victim's; the ring holds Runnables.
+        unsafe { victim.ring.steal_into(&self.processor.ring).map(|task| Runnable::from_raw(task)) }
+    }
+}
+
+impl Processor {
+    #[inline]
+    fn has_work(&self) -> bool {
+        !self.ring.is_empty() || !self.next.load(Ordering::Relaxed).is_null()
+    }
+}
+
+impl Processors {
+    pub(crate) fn new(count: usize) -> Self {
+        let all = (0..count).map(|_| Processor::default()).collect();
+        Self { all, poll_times: Histogram::default(), waits: Histogram::default(), injected_waits: Histogram::default() }
+    }
+
+    /// The holder's own.
+    #[inline]
+    pub(crate) fn held<'a>(&'a self, lease: &'a mut Lease) -> Held<'a> {
+        Held { processor: &self.all[lease.processor()], all: self }
+    }
+
+    // ---- samples ----------------------------------------------------------------------------------------------------
 
     #[cold]
     pub(crate) fn record_poll(&self, began: Instant) {
@@ -215,16 +254,7 @@ impl Processors {
         self.injected_waits.read()
     }
 
-    // ---- steal and look ---------------------------------------------------------------------------------------------
-
-    /// Takes half of `victim`'s ring into the holder's, which is empty, and one of them to run now.
-    pub(crate) fn steal(&self, lease: &mut Lease, victim: usize) -> Option<Runnable> {
-        if victim == lease.processor() {
-            return None;
-        }
-        // SAFETY: the lease makes the caller the owner of its ring, which is another one than the victim's; the ring holds Runnables.
-        unsafe { self.all[victim].ring.steal_into(&self.of(lease).ring).map(|task| Runnable::from_raw(task)) }
-    }
+    // ---- look -------------------------------------------------------------------------------------------------------
 
     /// Polls that began, on all of them.
     pub(crate) fn polls(&self) -> u64 {
@@ -244,8 +274,7 @@ impl Processors {
     /// Whether a task waits in the ring or the next slot of `processor`. A hint.
     #[inline]
     pub(crate) fn has_work(&self, processor: usize) -> bool {
-        let processor = &self.all[processor];
-        !processor.ring.is_empty() || !processor.next.load(Ordering::Relaxed).is_null()
+        self.all[processor].has_work()
     }
 
     /// Whether the next slot of `processor` is full. A hint.

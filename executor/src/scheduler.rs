@@ -7,26 +7,25 @@ mod spawn;
 mod submit;
 
 use std::io;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
 use handover_blocking::histogram::Reading;
-use handover_blocking::{Config, Pool, Scheduler, monitor};
+use handover_blocking::{Config, Lease, Pool, Scheduler, monitor};
 
 use crate::contention::Contention;
 use crate::driver::Driver;
 use crate::prefetch;
 use crate::processors::{ProcessorCounts, Processors};
 use crate::queue::inject::Inject;
-use crate::task::cell::Header;
+use crate::task::cell::{Over, Remains};
 use crate::task::current as current_task;
 use crate::task::depot;
 use crate::task::id::Id;
 use crate::task::named::Names;
-use crate::task::reference::{self, TaskRef};
+use crate::task::reference;
 use crate::task::registry::Registry;
 
 pub use spawn::Refused;
@@ -131,9 +130,11 @@ impl Shared {
         self.names.get(task)
     }
 
-    /// A task is over: out of the registry, whose reference is the caller's now.
-    pub(crate) fn forget(&self, task: NonNull<Header>) -> TaskRef {
-        self.registry.remove(task)
+    /// A task is over: it leaves the registry. What it returns is to be dropped on loan.
+    #[inline]
+    pub(crate) fn bury(&self, lease: Option<&mut Lease>, over: Over) -> Option<Remains> {
+        let registered = self.registry.remove(lease, over.pointer());
+        over.part(registered)
     }
 
     // ---- the driver -------------------------------------------------------------------------------------------------

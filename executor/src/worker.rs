@@ -18,10 +18,11 @@ use handover_blocking::{Lease, Worker};
 
 use crate::batch::{Batch, Rest};
 use crate::contention::{Reports, Spread, Totals};
+use crate::processors::Held;
 use crate::queue::inject::Lane;
 use crate::queue::ring;
 use crate::scheduler::Shared;
-use crate::task::cell::{self, Ran};
+use crate::task::cell::{self, Ran, Remains};
 use crate::task::reference::Runnable;
 
 /// Every so many polls a returner goes first.
@@ -87,7 +88,7 @@ impl Thread<'_> {
             lease = kept;
             let Some(task) = task else {
                 let now = Instant::now();
-                let has_worked = self.shared.processors.own(&mut lease).outlook.pause(now);
+                let has_worked = self.shared.processors.held(&mut lease).own().outlook.pause(now);
                 if has_worked || self.shared.contention.spread() == Spread::One {
                     self.report(now);
                 }
@@ -99,7 +100,6 @@ impl Thread<'_> {
             if std::mem::take(&mut self.searching) {
                 self.shared.pool().search_succeeded(&**self.shared);
             }
-            self.shared.processors.counts(&lease).polls.raise_alone();
             lease = self.poll(lease, task)?;
         }
     }
@@ -113,19 +113,39 @@ impl Thread<'_> {
 
     fn poll(&mut self, mut lease: Lease, task: Runnable) -> Option<Lease> {
         let (id, spawned_at) = (task.header().id.as_u64(), task.header().spawned_at);
-        let timed = self.shared.processors.own(&mut lease).sampler.begin_poll();
+        let mut held = self.shared.processors.held(&mut lease);
+        held.counts().polls.raise_alone();
+        let timed = held.own().sampler.begin_poll();
         let (mut lease, ran) = self.worker.poll_on_loan(lease, id, spawned_at, || cell::run(task));
         if let Some(began) = timed {
             self.shared.processors.record_poll(began);
         }
-        if let Ran::Reschedule(task) = ran {
-            match &mut lease {
-                Some(lease) if self.shared.processors.has_work(lease.processor()) => self.shared.submit_last(lease, task),
-                Some(_) => self.again = Some(task),
-                None => self.shared.submit_injected(task, Lane::Returners),
+        match ran {
+            Ran::Parted => lease,
+            Ran::Reschedule(task) => {
+                match lease.as_mut().map(|lease| self.shared.processors.held(lease)) {
+                    Some(mut held) if held.has_work() => self.shared.submit_last(&mut held, task),
+                    Some(_) => self.again = Some(task),
+                    None => self.shared.submit_injected(task, Lane::Returners),
+                }
+                lease
+            }
+            Ran::Over(over) => match self.shared.bury(lease.as_mut(), over) {
+                None => lease,
+                Some(remains) => self.drop_on_loan(lease, remains),
+            },
+        }
+    }
+
+    #[cold]
+    fn drop_on_loan(&mut self, lease: Option<Lease>, remains: Remains) -> Option<Lease> {
+        match lease {
+            Some(lease) => self.on_loan(lease, |_, _| drop(remains)),
+            None => {
+                drop(remains);
+                None
             }
         }
-        lease
     }
 
     // ---- find -------------------------------------------------------------------------------------------------------
@@ -134,21 +154,22 @@ impl Thread<'_> {
     #[inline]
     fn find(&mut self, mut lease: Lease) -> Option<(Lease, Option<Runnable>)> {
         let shared = self.shared;
-        let looks_at = shared.processors.is_due(&mut lease);
-        let polls = shared.processors.counts(&lease).polls.get();
-        if shared.processors.own(&mut lease).batch.is_some() {
-            self.share(&mut lease);
+        let mut held = shared.processors.held(&mut lease);
+        let looks_at = held.is_due();
+        let polls = held.counts().polls.get();
+        if held.own().batch.is_some() {
+            self.share(&mut held);
         }
         if let Some(task) = self.again.take() {
             if looks_at.is_none() && shared.inject.is_empty() {
                 return Some((lease, Some(task)));
             }
-            shared.submit_last(&mut lease, task);
+            shared.submit_last(&mut held, task);
         }
         if let Some(now) = looks_at {
             self.report(now);
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
-            if shared.processors.ring_len(lease.processor()) < ring::CAPACITY as usize / 2 {
+            if held.ring_len() < ring::CAPACITY as usize / 2 {
                 lease = self.poll_driver_now(lease)?;
             }
             // No returner: they have their turns below, and so many may come that the others would never have theirs.
@@ -161,25 +182,11 @@ impl Thread<'_> {
         {
             return Some((lease, Some(task)));
         }
-        if let Some(task) = self.find_own(&mut lease).or_else(|| self.find_injected(&mut lease)) {
+        if let Some(task) = find_own(&mut shared.processors.held(&mut lease)).or_else(|| self.find_injected(&mut lease)) {
             return Some((lease, Some(task)));
         }
         let stolen = self.steal(&mut lease).or_else(|| self.find_injected(&mut lease));
         Some((lease, stolen))
-    }
-
-    #[inline]
-    fn find_own(&self, lease: &mut Lease) -> Option<Runnable> {
-        let processors = &self.shared.processors;
-        let own = processors.own(lease);
-        if own.streak < LONGEST_STREAK {
-            own.streak += 1;
-            if let Some(task) = processors.take_next(lease) {
-                return Some(task);
-            }
-        }
-        processors.own(lease).streak = 0;
-        processors.pop(lease).or_else(|| processors.take_next(lease))
     }
 
     /// One task out of the inject queue, and this processor's share of the others into its ring.
@@ -192,8 +199,9 @@ impl Thread<'_> {
         if taken.is_empty() {
             return Some(first);
         }
+        let mut held = processors.held(lease);
         for (task, since) in taken {
-            self.shared.push_injected(lease, task, since);
+            self.shared.push_injected(&mut held, task, since);
         }
         // While they were in neither queue, a thread that released its processor did not see them.
         self.shared.pool().notify(&**self.shared, true);
@@ -212,13 +220,13 @@ impl Thread<'_> {
             }
         }
         let count = processors.count();
-        let start = next_random(&mut processors.own(lease).random) as usize;
+        let mut held = processors.held(lease);
+        let start = next_random(&mut held.own().random) as usize;
         for n in 0..count {
-            if let Some(task) = processors.steal(lease, (start + n) % count) {
-                let counts = processors.counts(lease);
-                counts.steals.raise_alone();
-                let stolen = 1 + processors.ring_len(lease.processor());
-                counts.stolen.add(stolen as u64);
+            if let Some(task) = held.steal((start + n) % count) {
+                held.counts().steals.raise_alone();
+                let stolen = 1 + held.ring_len();
+                held.counts().stolen.add(stolen as u64);
                 self.worker.note_theft(lease, (start + n) % count, stolen);
                 return Some(task);
             }
@@ -245,13 +253,15 @@ impl Thread<'_> {
             return lease;
         }
         let processors = &self.shared.processors;
-        processors.own(&mut lease).delivering = self.wakers.len() > 1;
-        let before = processors.ring_len(lease.processor());
+        let mut held = processors.held(&mut lease);
+        held.own().delivering = self.wakers.len() > 1;
+        let before = held.ring_len();
         (lease, ()) = self.worker.hold_during(lease, || Shared::wake_all(&mut self.wakers));
-        processors.own(&mut lease).delivering = false;
-        let tasks = processors.ring_len(lease.processor());
+        let mut held = processors.held(&mut lease);
+        held.own().delivering = false;
+        let tasks = held.ring_len();
         let added = tasks.saturating_sub(before);
-        match &mut processors.own(&mut lease).batch {
+        match &mut held.own().batch {
             Some(batch) => batch.add(added),
             none => *none = Some(Batch::new(Instant::now(), tasks)),
         }
@@ -260,10 +270,10 @@ impl Thread<'_> {
 
     /// Wakes another thread for the rest of a batch that is worth it.
     #[cold]
-    fn share(&self, lease: &mut Lease) {
-        let Shared { processors, contention, .. } = &**self.shared;
-        let waiting = processors.ring_len(lease.processor());
-        let batch = &mut processors.own(lease).batch;
+    fn share(&self, held: &mut Held<'_>) {
+        let contention = &self.shared.contention;
+        let waiting = held.ring_len();
+        let batch = &mut held.own().batch;
         let rest = batch.as_mut().map_or(Rest::Done, |batch| batch.rest(contention.spread(), Instant::now(), waiting));
         if rest != Rest::Keep {
             *batch = None;
@@ -359,6 +369,20 @@ fn release_or_look(shared: &Arc<Shared>, worker: &Worker, lease: Option<Lease>) 
         Some(lease) => worker.release(lease),
         None => shared.pool().look_before_rest(&**shared),
     }
+}
+
+/// A task out of the next slot or the ring.
+#[inline]
+fn find_own(held: &mut Held<'_>) -> Option<Runnable> {
+    let own = held.own();
+    if own.streak < LONGEST_STREAK {
+        own.streak += 1;
+        if let Some(task) = held.take_next() {
+            return Some(task);
+        }
+    }
+    held.own().streak = 0;
+    held.pop().or_else(|| held.take_next())
 }
 
 fn next_random(state: &mut u32) -> u32 {

@@ -18,9 +18,10 @@ impl Scheduler for Shared {
     }
 
     fn before_release(&self, lease: &mut Lease) {
-        self.processors.own(lease).sampler.forget_next_slot();
-        if let Some(next) = self.processors.take_next(lease) {
-            self.push(lease, next);
+        let mut held = self.processors.held(lease);
+        held.own().sampler.forget_next_slot();
+        if let Some(next) = held.take_next() {
+            self.push(&mut held, next);
         }
     }
 
@@ -70,10 +71,11 @@ impl Scheduler for Shared {
     }
 
     fn has_surplus_memory(&self) -> bool {
-        depot::has_surplus()
+        depot::has_surplus() || self.registry.has_surplus()
     }
 
     fn trim_memory(&self) -> bool {
+        self.registry.trim();
         depot::trim()
     }
 
@@ -98,9 +100,10 @@ impl Shared {
         }
         for processor in 0..self.processors.count() {
             let Some(mut lease) = self.pool.take_idle(processor) else { continue };
+            let mut held = self.processors.held(&mut lease);
             let mut tasks = Vec::new();
-            tasks.extend(self.processors.take_next(&mut lease));
-            while let Some(task) = self.processors.pop(&mut lease) {
+            tasks.extend(held.take_next());
+            while let Some(task) = held.pop() {
                 tasks.push(task);
             }
             self.pool.put_idle(lease);
@@ -111,8 +114,10 @@ impl Shared {
     }
 
     fn run_cancelled(&self, task: Runnable) {
-        if let Ran::Reschedule(task) = cell::run(task) {
-            self.submit_injected(task, Lane::Ordinary);
+        match cell::run(task) {
+            Ran::Parted => {}
+            Ran::Reschedule(task) => self.submit_injected(task, Lane::Ordinary),
+            Ran::Over(over) => drop(self.bury(None, over)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::ptr::NonNull;
 
+use handover_blocking::current;
 use handover_blocking::recorder::{self, Kind};
 use tracing::level_filters::LevelFilter;
 
@@ -129,14 +130,22 @@ impl Shared {
         let task = unsafe { cell::allocate(future, id, me, spawned_at) };
         // SAFETY: a new task has three references: one for the queue, one for the JoinHandle, one for the registry.
         let (runnable, handle) = unsafe { (Runnable::from_raw(task), JoinHandle::new(TaskRef::from_counted(task))) };
-        match self.registry.insert(task) {
-            Ok(()) => {
-                recorder::wake(&self.pool, Kind::Spawned, running, runnable.header().id.as_u64());
-                self.submit(runnable);
-                Ok(handle)
-            }
+        match self.enter(runnable) {
+            Ok(()) => Ok(handle),
             // SAFETY: the registry did not take its reference.
-            Err(_closed) => Err(Refused { runnable, registry_reference: unsafe { TaskRef::from_counted(task) }, handle }),
+            Err(runnable) => Err(Refused { runnable, registry_reference: unsafe { TaskRef::from_counted(task) }, handle }),
         }
+    }
+
+    /// Writes a new task down and queues it; gives it back on a runtime that shuts down.
+    fn enter(&self, task: Runnable) -> Result<(), Runnable> {
+        recorder::wake(&self.pool, Kind::Spawned, running, task.header().id.as_u64());
+        current::with_lease(&self.pool, |mut lease| match self.registry.insert(lease.as_deref_mut(), task.pointer()) {
+            Ok(()) => {
+                self.submit_with(lease, task);
+                Ok(())
+            }
+            Err(_closed) => Err(task),
+        })
     }
 }

@@ -10,6 +10,7 @@ use handover_blocking::recorder::{self, Kind};
 use handover_blocking::{Lease, current};
 
 use super::{Shared, running};
+use crate::processors::Held;
 use crate::queue::inject::Lane;
 use crate::sampler::{Begun, Origin};
 use crate::task::reference::Runnable;
@@ -18,82 +19,88 @@ impl Shared {
     /// Queues a task: next on this thread's processor, or for all if this thread has none.
     #[inline]
     pub(crate) fn submit(&self, task: Runnable) {
-        current::with_lease(&self.pool, |lease| match lease {
-            Some(lease) => self.submit_next(lease, task),
+        current::with_lease(&self.pool, |lease| self.submit_with(lease, task));
+    }
+
+    /// [`submit`](Self::submit), for who has asked for this thread's processor already.
+    #[inline]
+    pub(super) fn submit_with(&self, lease: Option<&mut Lease>, task: Runnable) {
+        match lease {
+            Some(lease) => self.submit_next(self.processors.held(lease), task),
             None => self.submit_injected(task, Lane::Ordinary),
-        });
+        }
     }
 
     #[inline]
-    fn submit_next(&self, lease: &mut Lease, task: Runnable) {
-        let own = self.processors.own(lease);
+    fn submit_next(&self, mut held: Held<'_>, task: Runnable) {
+        let own = held.own();
         if own.sampler.watches_submits() {
-            self.submit_next_timed(lease, task);
+            self.submit_next_timed(held, task);
             return;
         }
         if own.delivering {
-            self.push(lease, task);
+            self.push(&mut held, task);
             return;
         }
-        if let Some(displaced) = self.processors.put_next(lease, task) {
-            self.push(lease, displaced);
+        if let Some(displaced) = held.put_next(task) {
+            self.push(&mut held, displaced);
             self.pool.notify(self, true);
         }
     }
 
     /// [`submit_next`](Self::submit_next) while a task is wanted whose wait can be timed, or while that of the one in the next slot is.
     #[cold]
-    fn submit_next_timed(&self, lease: &mut Lease, task: Runnable) {
-        let own = self.processors.own(lease);
+    fn submit_next_timed(&self, mut held: Held<'_>, task: Runnable) {
+        let own = held.own();
         if own.delivering {
             match own.sampler.begin_wait() {
-                Some(wait) => self.push_timed(lease, task, wait),
-                None => self.push(lease, task),
+                Some(wait) => self.push_timed(&mut held, task, wait),
+                None => self.push(&mut held, task),
             }
             return;
         }
         let displaced_wait = own.sampler.displace();
         own.sampler.put_next();
-        let Some(displaced) = self.processors.put_next(lease, task) else { return };
+        let Some(displaced) = held.put_next(task) else { return };
         match displaced_wait {
-            Some(wait) => self.push_timed(lease, displaced, wait),
-            None => self.push(lease, displaced),
+            Some(wait) => self.push_timed(&mut held, displaced, wait),
+            None => self.push(&mut held, displaced),
         }
         self.pool.notify(self, true);
     }
 
     #[inline]
-    pub(super) fn push(&self, lease: &mut Lease, task: Runnable) {
-        self.processors.push(lease, task, |tasks| self.inject.push_all(tasks));
+    pub(super) fn push(&self, held: &mut Held<'_>, task: Runnable) {
+        held.push(task, |tasks| self.inject.push_all(tasks));
     }
 
     /// Appends to the ring a task whose `wait` has begun; it is timed if it gets in.
-    fn push_timed(&self, lease: &mut Lease, task: Runnable, wait: Begun) {
-        let position = self.processors.ring_tail(lease);
-        self.push(lease, task);
-        if self.processors.ring_tail(lease) != position {
-            self.processors.own(lease).sampler.pushed(position, wait);
+    fn push_timed(&self, held: &mut Held<'_>, task: Runnable, wait: Begun) {
+        let position = held.ring_tail();
+        self.push(held, task);
+        if held.ring_tail() != position {
+            held.own().sampler.pushed(position, wait);
         }
     }
 
     /// Appends to the ring a task from the inject queue, and goes on timing its wait if that is timed and no other one is.
     #[inline]
-    pub(crate) fn push_injected(&self, lease: &mut Lease, task: Runnable, since: Option<Instant>) {
+    pub(crate) fn push_injected(&self, held: &mut Held<'_>, task: Runnable, since: Option<Instant>) {
         match since {
-            Some(since) if !self.processors.own(lease).sampler.is_timing_wait() => {
-                self.push_timed(lease, task, Begun { since, origin: Origin::Injected });
+            Some(since) if !held.own().sampler.is_timing_wait() => {
+                self.push_timed(held, task, Begun { since, origin: Origin::Injected });
             }
-            _ => self.push(lease, task),
+            _ => self.push(held, task),
         }
     }
 
     /// Queues a task at the end of the holder's ring: it was woken while it ran, others go first.
     #[inline]
-    pub(crate) fn submit_last(&self, lease: &mut Lease, task: Runnable) {
-        let others_wait = self.processors.ring_len(lease.processor()) > 0;
-        match self.processors.own(lease).sampler.begin_wait() {
-            Some(wait) => self.push_timed(lease, task, wait),
-            None => self.push(lease, task),
+    pub(crate) fn submit_last(&self, held: &mut Held<'_>, task: Runnable) {
+        let others_wait = held.ring_len() > 0;
+        match held.own().sampler.begin_wait() {
+            Some(wait) => self.push_timed(held, task, wait),
+            None => self.push(held, task),
         }
         if others_wait {
             self.pool.notify(self, true);

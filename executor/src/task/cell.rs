@@ -63,10 +63,49 @@ struct TaskCell<F: Future> {
 
 /// What running a task has come to.
 pub(crate) enum Ran {
-    /// It waits, or it is over and out of the registry.
+    /// It waits, or it is gone.
     Parted,
     /// It was woken while it ran.
     Reschedule(Runnable),
+    /// It is over, and still in the registry.
+    Over(Over),
+}
+
+/// A task that is over: whoever waits for it has been told, its output is its JoinHandle's or dropped. [`Shared::bury`] does the rest, which is no user code: so it needs no loan, and the lease is at hand.
+#[must_use = "the runtime waits for its end until it has left the registry"]
+pub(crate) struct Over {
+    task: Runnable,
+    /// Nobody can see it any more, but by an AbortHandle or a waker: COMPLETE, and two references, are one step with those.
+    unseen: bool,
+}
+
+/// A task without references whose memory may still hold a join waker. Dropping it may run user code.
+#[must_use = "dropped on loan"]
+pub(crate) struct Remains(NonNull<Header>);
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        // SAFETY: `Over::part` has given back the last reference.
+        unsafe { free_task(self.0) };
+    }
+}
+
+impl Over {
+    pub(crate) fn pointer(&self) -> NonNull<Header> {
+        self.task.pointer()
+    }
+
+    /// Gives back the references of the poll and of the registry, which it has left. What remains of it, if that is the caller's to drop.
+    pub(crate) fn part(self, registered: TaskRef) -> Option<Remains> {
+        let Self { task, unseen } = self;
+        let (state, pointer) = (&task.header().state, task.pointer());
+        let is_last = if unseen { state.finish_unseen() } else { state.release_both() };
+        registered.forget();
+        task.forget();
+        let remains = is_last.then(|| Remains(pointer))?;
+        // Without a JoinHandle when it ended it has no join waker either, and its output is dropped: nothing of the user's.
+        if unseen { None } else { Some(remains) }
+    }
 }
 
 /// Makes a task; the caller owns the three references that a new state word counts.
@@ -144,25 +183,17 @@ pub(crate) fn discard(task: Runnable, registry_reference: TaskRef) {
     drop(registry_reference);
 }
 
-/// The task is over, and leaves the registry.
-fn finish(task: Runnable) {
+/// The task is over: tells whoever waits, or drops what nobody waits for.
+fn finish(task: Runnable) -> Over {
     let (header, pointer) = (task.header(), task.pointer());
-    // SAFETY: a task that has just run is not yet out of the registry, so its runtime is alive; see `Header::shared`.
-    let shared = unsafe { header.shared.as_ref() };
-    let (registered, is_last) = if header.state.load().has_join_interest() {
-        conclude_state(header, pointer);
-        (shared.forget(pointer), header.state.release_both())
-    } else {
+    let unseen = !header.state.load().has_join_interest();
+    if unseen {
         // SAFETY: there is no JoinHandle, and this thread has RUNNING: the output is the finisher's.
         unsafe { (header.vtable.drop_output)(pointer) };
-        (shared.forget(pointer), header.state.finish_unseen())
-    };
-    registered.forget();
-    task.forget();
-    if is_last {
-        // SAFETY: both references were given back, and they were the last.
-        unsafe { free_task(pointer) };
+    } else {
+        conclude_state(header, pointer);
     }
+    Over { task, unseen }
 }
 
 /// RUNNING -> COMPLETE: tells whoever waits, or drops what nobody waits for.
@@ -249,8 +280,7 @@ unsafe fn run_cell<F: Future>(task: Runnable) -> Ran {
             Suspend::Cancel => unsafe { cancel::<F>(pointer) },
         }
     }
-    finish(task);
-    Ran::Parted
+    Ran::Over(finish(task))
 }
 
 #[inline(always)]

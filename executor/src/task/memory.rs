@@ -21,13 +21,13 @@ pub(super) const CLASSES: usize = 32;
 /// Blocks that change hands under one lock.
 const MAGAZINE: u32 = 32;
 
-/// The layout of a block that holds `layout`, with its class; `None` for what is allocated directly.
-fn class_of(layout: Layout) -> Option<(usize, Layout)> {
+/// The class of the blocks that hold `layout`; `None` for what is allocated directly. Known to the compiler, as each task's layout is.
+#[inline(always)]
+const fn class_of(layout: Layout) -> Option<usize> {
     if layout.size() > LARGEST || layout.align() > GRAIN || layout.size() == 0 {
         return None;
     }
-    let class = layout.size().saturating_sub(SMALLEST).div_ceil(GRAIN);
-    Some((class, layout_of(class)))
+    Some(layout.size().saturating_sub(SMALLEST).div_ceil(GRAIN))
 }
 
 /// A free block: its first word links to the next.
@@ -162,12 +162,18 @@ thread_local! {
 }
 
 /// Memory for a value of `layout`. It may be released on any thread.
-#[inline]
+#[inline(always)]
 pub(crate) fn allocate(layout: Layout) -> NonNull<u8> {
-    let Some((class, block)) = class_of(layout) else { return allocate_new(layout) };
+    match class_of(layout) {
+        Some(class) => take(class),
+        None => allocate_new(layout),
+    }
+}
+
+fn take(class: usize) -> NonNull<u8> {
     // A thread whose locals are gone has no cache.
     let kept = CACHE.try_with(|cache| cache.borrow_mut().pairs[class].pop(class));
-    kept.ok().flatten().unwrap_or_else(|| allocate_new(block))
+    kept.ok().flatten().unwrap_or_else(|| allocate_new(layout_of(class)))
 }
 
 #[cold]
@@ -181,18 +187,24 @@ fn allocate_new(layout: Layout) -> NonNull<u8> {
 ///
 /// # Safety
 /// It came from [`allocate`] with the same `layout`, and is not used any more.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn release(memory: NonNull<u8>, layout: Layout) {
-    let Some((class, block)) = class_of(layout) else {
+    match class_of(layout) {
+        // SAFETY: the block is free now, by the caller's promise, and of this class.
+        Some(class) => unsafe { give_back(memory, class) },
         // SAFETY: the caller's promise; `allocate` has made it so.
-        unsafe { dealloc(memory.as_ptr(), layout) };
-        return;
-    };
-    // SAFETY: the block is free now, by the caller's promise, and of this class by `class_of`.
-    let kept = CACHE.try_with(|cache| unsafe { cache.borrow_mut().pairs[class].push(class, memory) });
+        None => unsafe { dealloc(memory.as_ptr(), layout) },
+    }
+}
+
+/// # Safety
+/// As for [`Magazine::push`].
+unsafe fn give_back(block: NonNull<u8>, class: usize) {
+    // SAFETY: the caller's promise.
+    let kept = CACHE.try_with(|cache| unsafe { cache.borrow_mut().pairs[class].push(class, block) });
     if kept.is_err() {
-        // SAFETY: `allocate` made it with this layout.
-        unsafe { dealloc(memory.as_ptr(), block) };
+        // SAFETY: `allocate_new` made it with this layout.
+        unsafe { dealloc(block.as_ptr(), layout_of(class)) };
     }
 }
 
@@ -257,8 +269,8 @@ mod tests {
 
     #[test]
     fn what_fits_no_class_is_allocated_by_itself() {
-        assert_eq!(class_of(Layout::from_size_align(LARGEST, GRAIN).unwrap()), Some((CLASSES - 1, layout_of(CLASSES - 1))));
-        assert_eq!(class_of(Layout::from_size_align(1, 1).unwrap()), Some((0, layout_of(0))));
+        assert_eq!(class_of(Layout::from_size_align(LARGEST, GRAIN).unwrap()), Some(CLASSES - 1));
+        assert_eq!(class_of(Layout::from_size_align(1, 1).unwrap()), Some(0));
         for (size, align) in [(LARGEST + 1, 8), (64, 2 * GRAIN)] {
             let layout = Layout::from_size_align(size, align).unwrap();
             assert_eq!(class_of(layout), None);

@@ -28,7 +28,7 @@ pub(crate) mod named;
 #[allow(unsafe_code, reason = "reference counting by hand")]
 pub(crate) mod reference;
 #[cfg(not(loom))]
-#[allow(unsafe_code, reason = "an intrusive list through the task headers")]
+#[allow(unsafe_code, reason = "pointers to task headers, in slots that never move")]
 pub(crate) mod registry;
 #[cfg(not(loom))]
 pub(crate) mod traced;

@@ -1,129 +1,111 @@
 //! Which tasks are alive? So that a shutdown reaches those that wait for something that never comes, and a dump shows them.
 //!
-//! Each task has a slot in one of some tables, and knows which: a spawn and an end each take one short, mostly uncontended lock, and touch no other task. (A list through the
-//! headers would: of 200,000 tasks that sleep, both neighbours of one that ends are out of every cache.)
+//! Each task has a slot, and knows which. A processor keeps some free ones for itself, so that a spawn and an end on it take no lock, and touch no other task. (A list through the headers would: of 200,000 tasks that
+//! sleep, both neighbours of one that ends are out of every cache.) Who looks at all slots shuts the gate of [`PerProcessor`] meanwhile.
+
+mod slots;
 
 use std::panic::Location;
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use handover_blocking::counters::Counter;
+use handover_blocking::Lease;
+use handover_blocking::per_processor::PerProcessor;
 
+use self::slots::{FIRST_BLOCK, Slots};
 use crate::task::cell::Header;
 use crate::task::id::Id;
 use crate::task::reference::TaskRef;
 use crate::task::state::Snapshot;
 
-/// So many slots are looked at under a shard's lock at a time: some tens of microseconds, even if each task and the one that joins it come out of memory.
-const SLICE: usize = 128;
-/// A table never gives back the memory of so many slots.
-const KEPT_SLOTS: usize = 1024;
+/// So many slots are looked at while the gate is shut: some tens of microseconds, even if each task and the one that joins it come out of memory.
+const SLICE: u32 = 256;
+/// So many free slots go from the reserve to a processor, or back, at a time. A processor keeps up to twice as many, so that spawns and ends in turn do not go to the reserve each time.
+const BATCH: usize = 64;
 
-/// One shard's tasks.
-#[derive(Default)]
-struct Table {
-    slots: Vec<Slot>,
-    /// The slot that was freed last.
-    free: Option<u32>,
-    /// Slots that were freed since the table was new or in order. No more than fit are counted: there are fewer slots.
-    freed: u32,
+/// Free slots of one processor.
+#[derive(Debug)]
+struct Part {
+    /// Up to 2 `BATCH`; the last one is used next, for its memory is warm.
+    free: Vec<u32>,
     closed: bool,
 }
 
-/// A task; or, with the lowest bit set, that it is free, and above that bit one more than the slot that was freed before it, 0 for none.
-#[derive(Clone, Copy)]
-struct Slot(*mut Header);
-
-/// What is in a slot.
-enum Content {
-    Task(NonNull<Header>),
-    Free { next: Option<u32> },
+/// Those of none.
+#[derive(Debug, Default)]
+struct Reserve {
+    free: Vec<u32>,
+    /// Every slot below this is a task's, or free here or in a part.
+    used: u32,
+    closed: bool,
 }
 
-impl Slot {
-    fn of_task(task: NonNull<Header>) -> Self {
-        Self(task.as_ptr())
-    }
-
-    fn free(next: Option<u32>) -> Self {
-        let number = next.map_or(0, |slot| slot as usize + 1);
-        Self(ptr::without_provenance_mut(number << 1 | 1))
-    }
-
-    fn content(self) -> Content {
-        match self.0.addr() {
-            address if address & 1 == 1 => Content::Free { next: (address >> 1).checked_sub(1).map(|slot| slot as u32) },
-            _ => Content::Task(NonNull::new(self.0).expect("a slot is made with a task")),
-        }
-    }
-
-    fn task(self) -> Option<NonNull<Header>> {
-        match self.content() {
-            Content::Task(task) => Some(task),
-            Content::Free { .. } => None,
-        }
-    }
-}
-
-impl Table {
-    /// A place for `task`.
-    fn insert(&mut self, task: NonNull<Header>) -> u32 {
-        let Some(slot) = self.free else {
-            let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 tasks of one shard are alive");
-            self.slots.push(Slot::of_task(task));
-            return slot;
-        };
-        let place = &mut self.slots[slot as usize];
-        let Content::Free { next } = place.content() else { unreachable!("slot {slot} is in the list of the free ones") };
-        self.free = next;
-        *place = Slot::of_task(task);
-        slot
-    }
-
-    fn remove(&mut self, slot: u32) {
-        self.slots[slot as usize] = Slot::free(self.free);
-        self.free = Some(slot);
-        self.freed = self.freed.saturating_add(1);
-    }
-
-    /// Gives the memory of a burst back, of which `left` tasks are left: at once if that is none, and else when as many slots have been freed as there are, which pays for looking at each.
-    fn shrink(&mut self, left: usize) {
-        let slots = self.slots.len();
-        if slots <= KEPT_SLOTS {
-            return;
-        }
-        if left == 0 {
-            *self = Self { closed: self.closed, ..Self::default() };
-        } else if left < slots / 4 && self.freed as usize >= slots {
-            self.put_in_order();
-        }
-    }
-
-    /// Cuts off the free end. The other free slots are used from the first on, so that the end gets free as tasks end that lie there.
-    fn put_in_order(&mut self) {
-        let used = self.slots.iter().rposition(|slot| slot.task().is_some()).map_or(0, |last| last + 1);
-        self.slots.truncate(used);
-        self.slots.shrink_to(KEPT_SLOTS);
-        (self.free, self.freed) = (None, 0);
-        for (slot, place) in self.slots.iter_mut().enumerate().rev().filter(|(_, place)| place.task().is_none()) {
-            *place = Slot::free(self.free);
-            self.free = Some(slot as u32);
-        }
-    }
-}
-
-// SAFETY: the pointers are to task headers, which may be used from any thread.
-unsafe impl Send for Table {}
-
-/// One cache line each, or neighbours' locks would fight.
+/// What one processor has done, or, without one, everybody else. Written by its holder alone, or under the reserve's lock. On a cache line of its own.
+#[derive(Debug, Default)]
 #[repr(align(64))]
-#[derive(Default)]
-struct Shard {
-    table: Mutex<Table>,
-    len: AtomicUsize,
-    /// Ever inserted. Written under the lock.
-    inserted: Counter,
+struct Tally {
+    inserted: AtomicU64,
+    removed: AtomicU64,
+}
+
+/// One more, where only one thread writes.
+fn raise(count: &AtomicU64, order: Ordering) {
+    count.store(count.load(Ordering::Relaxed) + 1, order);
+}
+
+impl Tally {
+    fn count_inserted(&self) {
+        // Relaxed: whoever sees the task's removal sees this, too, for the removal comes after it and is published with Release.
+        raise(&self.inserted, Ordering::Relaxed);
+    }
+
+    fn count_removed(&self) {
+        // Release: whoever reads an empty registry comes after all that its tasks did; pairs with the Acquire in `Registry::removed`.
+        raise(&self.removed, Ordering::Release);
+    }
+}
+
+impl Part {
+    fn new() -> Self {
+        Self { free: Vec::with_capacity(2 * BATCH), closed: false }
+    }
+
+    fn is_full(&self) -> bool {
+        self.free.len() == 2 * BATCH
+    }
+}
+
+impl Reserve {
+    /// A slot for one task.
+    fn take(&mut self, slots: &Slots) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            let slot = self.used;
+            self.use_new(1, slots);
+            slot
+        })
+    }
+
+    /// Some slots for `part`, which has none.
+    fn fill(&mut self, part: &mut Part, slots: &Slots) {
+        if self.free.is_empty() {
+            let first = self.used;
+            self.use_new(BATCH as u32, slots);
+            part.free.extend((first..self.used).rev());
+        } else {
+            part.free.extend(self.free.drain(self.free.len().saturating_sub(BATCH)..));
+        }
+    }
+
+    fn use_new(&mut self, count: u32, slots: &Slots) {
+        let used = self.used.checked_add(count).filter(|used| *used <= u32::MAX - FIRST_BLOCK).expect("fewer than 2^32 tasks are alive");
+        (self.used..used).for_each(|slot| slots.provide(slot));
+        self.used = used;
+    }
+
+    /// Takes the older half of what `part` has.
+    fn relieve(&mut self, part: &mut Part) {
+        self.free.extend(part.free.drain(..BATCH));
+    }
 }
 
 /// What a look at a task finds.
@@ -139,7 +121,12 @@ pub(crate) struct Seen {
 
 /// All tasks of one runtime that are not over.
 pub(crate) struct Registry {
-    shards: Box<[Shard]>,
+    slots: Slots,
+    free: PerProcessor<Part, Reserve>,
+    /// One for each processor, and the last one for who has none.
+    tallies: Box<[Tally]>,
+    /// How many tasks must have been removed before it is worth while to look again for memory to give back.
+    next_trim: AtomicU64,
 }
 
 /// The runtime takes no more tasks.
@@ -147,128 +134,235 @@ pub(crate) struct Registry {
 pub(crate) struct Closed;
 
 impl Registry {
-    /// With enough shards that `processors` spawners seldom meet.
+    /// For so many processors.
     pub(crate) fn new(processors: usize) -> Self {
-        let shards = (4 * processors).next_power_of_two().min(64);
-        Self { shards: (0..shards).map(|_| Shard::default()).collect() }
+        Self {
+            slots: Slots::default(),
+            free: PerProcessor::new((0..processors).map(|_| Part::new()), Reserve::default()),
+            tallies: (0..=processors).map(|_| Tally::default()).collect(),
+            next_trim: AtomicU64::new(0),
+        }
     }
 
-    fn shard(&self, task: &Header) -> &Shard {
-        &self.shards[task.id.as_u64() as usize & (self.shards.len() - 1)]
-    }
+    // ---- spawns and ends --------------------------------------------------------------------------------------------
 
     /// Takes over one reference of a new task, unless the runtime is closed.
-    pub(crate) fn insert(&self, task: NonNull<Header>) -> Result<(), Closed> {
-        // SAFETY: the caller's references keep the task alive.
-        let header = unsafe { task.as_ref() };
-        let shard = self.shard(header);
-        let mut table = shard.lock();
-        if table.closed {
-            return Err(Closed);
+    #[inline]
+    pub(crate) fn insert(&self, mut lease: Option<&mut Lease>, task: NonNull<Header>) -> Result<(), Closed> {
+        if let Some(lease) = lease.as_deref_mut() {
+            let processor = lease.processor();
+            let inserted = self.free.with_own(lease, |part| {
+                let slot = if part.closed { None } else { part.free.pop() };
+                slot.map(|slot| self.write_down(slot, task, processor))
+            });
+            if let Some(Some(())) = inserted {
+                return Ok(());
+            }
         }
-        // Relaxed: who removes the task has it from a queue, so all that its spawn did comes before.
-        header.slot.store(table.insert(task), Ordering::Relaxed);
-        shard.len.store(shard.len.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        shard.inserted.raise_alone();
-        Ok(())
+        self.insert_from_reserve(lease, task)
     }
 
-    /// Takes a task out and gives its reference back.
-    pub(crate) fn remove(&self, task: NonNull<Header>) -> TaskRef {
+    #[cold]
+    fn insert_from_reserve(&self, lease: Option<&mut Lease>, task: NonNull<Header>) -> Result<(), Closed> {
+        let tally = self.tally_of(lease.as_deref());
+        self.free.with_reserve(lease, |reserve, own| {
+            if reserve.closed {
+                return Err(Closed);
+            }
+            let slot = match own {
+                Some(part) => part.free.pop().unwrap_or_else(|| {
+                    reserve.fill(part, &self.slots);
+                    part.free.pop().expect("the reserve has given some")
+                }),
+                None => reserve.take(&self.slots),
+            };
+            self.write_down(slot, task, tally);
+            Ok(())
+        })
+    }
+
+    #[inline]
+    fn write_down(&self, slot: u32, task: NonNull<Header>, tally: usize) {
+        // Relaxed: who removes the task has it from a queue, so all that its spawn did comes before.
+        // SAFETY: the caller's references keep the task alive.
+        unsafe { task.as_ref() }.slot.store(slot, Ordering::Relaxed);
+        self.slots.set(slot, task);
+        self.tallies[tally].count_inserted();
+    }
+
+    /// Takes a task out; its reference is the caller's now.
+    #[inline]
+    pub(crate) fn remove(&self, mut lease: Option<&mut Lease>, task: NonNull<Header>) -> TaskRef {
         // SAFETY: the registry's own reference keeps the task alive.
-        let header = unsafe { task.as_ref() };
-        let shard = self.shard(header);
-        let mut table = shard.lock();
-        table.remove(header.slot.load(Ordering::Relaxed));
-        let left = shard.len.load(Ordering::Relaxed) - 1;
-        table.shrink(left);
-        // Release: whoever reads an empty registry comes after all that its tasks did.
-        shard.len.store(left, Ordering::Release);
-        drop(table);
-        // SAFETY: the table's reference is given to the caller.
+        let slot = unsafe { task.as_ref() }.slot.load(Ordering::Relaxed);
+        let removed = lease.as_deref_mut().and_then(|lease| {
+            let processor = lease.processor();
+            self.free.with_own(lease, |part| {
+                let has_room = !part.is_full();
+                if has_room {
+                    self.strike_out(slot, processor);
+                    part.free.push(slot);
+                }
+                has_room
+            })
+        });
+        if removed != Some(true) {
+            self.remove_into_reserve(lease, slot);
+        }
+        // SAFETY: the slot's reference is given to the caller.
         unsafe { TaskRef::from_counted(task) }
     }
 
-    /// Refuses further tasks and returns those that there are.
-    pub(crate) fn close(&self) -> Vec<TaskRef> {
-        let mut tasks = Vec::new();
-        for shard in &self.shards {
-            let mut table = shard.lock();
-            table.closed = true;
-            // SAFETY: the table holds a reference of each of its tasks, and the lock keeps them in it.
-            tasks.extend(table.slots.iter().filter_map(|slot| slot.task()).map(|task| unsafe { TaskRef::counted(task) }));
-        }
-        tasks
+    #[cold]
+    fn remove_into_reserve(&self, lease: Option<&mut Lease>, slot: u32) {
+        let tally = self.tally_of(lease.as_deref());
+        self.free.with_reserve(lease, |reserve, own| {
+            self.strike_out(slot, tally);
+            let Some(part) = own else { return reserve.free.push(slot) };
+            if part.is_full() {
+                reserve.relieve(part);
+            }
+            part.free.push(slot);
+        });
     }
 
-    /// Shows `look` every task that is there all the while, once. The locks are held for a slice at a time, and not while it looks.
+    #[inline]
+    fn strike_out(&self, slot: u32, tally: usize) {
+        self.slots.clear(slot);
+        self.tallies[tally].count_removed();
+    }
+
+    fn tally_of(&self, lease: Option<&Lease>) -> usize {
+        lease.map_or(self.tallies.len() - 1, Lease::processor)
+    }
+
+    // ---- all of them ------------------------------------------------------------------------------------------------
+
+    /// Refuses further tasks and returns those that there are.
+    pub(crate) fn close(&self) -> Vec<TaskRef> {
+        self.free.with_all(|reserve, parts| {
+            reserve.closed = true;
+            parts.for_each(|part| part.closed = true);
+            let tasks = (0..reserve.used).filter_map(|slot| self.slots.task(slot));
+            // SAFETY: each slot holds a reference of its task, and the gate, which is shut, keeps them in it.
+            tasks.map(|task| unsafe { TaskRef::counted(task) }).collect()
+        })
+    }
+
+    /// Shows `look` every task that is there all the while, once. The gate is shut for a slice at a time, and not while it looks. A task keeps its slot, so none is seen twice, and none is missed that stays.
     pub(crate) fn look_at_all(&self, look: &mut dyn FnMut(Seen)) {
-        let mut slice = Vec::with_capacity(SLICE);
-        for shard in &self.shards {
-            let mut from = Some(0);
-            while let Some(first) = from {
-                from = shard.look_at_slice(first, &mut slice);
-                slice.drain(..).for_each(&mut *look);
-            }
+        let mut slice = Vec::with_capacity(SLICE as usize);
+        let mut from = Some(0_u32);
+        while let Some(first) = from {
+            from = self.free.with_all(|reserve, _| {
+                let end = first.saturating_add(SLICE).min(reserve.used);
+                slice.extend((first..end).filter_map(|slot| self.slots.task(slot)).map(see));
+                (end < reserve.used).then_some(end)
+            });
+            slice.drain(..).for_each(&mut *look);
         }
     }
 
     /// How many tasks there have been.
     pub(crate) fn ever_inserted(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.inserted.get()).sum()
+        self.tallies.iter().map(|tally| tally.inserted.load(Ordering::Relaxed)).sum()
     }
 
-    /// How many tasks are alive.
+    fn removed(&self) -> u64 {
+        self.tallies.iter().map(|tally| tally.removed.load(Ordering::Acquire)).sum()
+    }
+
+    /// How many tasks are alive: at least as many as there are at some moment during the call.
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.len.load(Ordering::Acquire)).sum()
+        // In this order: then what is counted as removed is counted as inserted as well.
+        let removed = self.removed();
+        (self.ever_inserted() - removed) as usize
+    }
+
+    // ---- memory -----------------------------------------------------------------------------------------------------
+
+    /// Whether it keeps the memory of a burst, and [`trim`](Self::trim) may give that back.
+    pub(crate) fn has_surplus(&self) -> bool {
+        let capacity = self.slots.capacity();
+        capacity > FIRST_BLOCK as usize && self.len() < capacity / 4 && self.removed() >= self.next_trim.load(Ordering::Relaxed)
+    }
+
+    /// Gives the memory of a burst back, as far as no task that stays lies behind it. If that is not all, it is tried again when as many tasks have ended as there are slots, which pays for looking at each.
+    pub(crate) fn trim(&self) {
+        if !self.has_surplus() {
+            return;
+        }
+        // Nothing if a holder has lost its CPU in its part: then the next time.
+        let trimmed = self.free.try_with_all(|reserve, parts| self.cut_off_free_end(reserve, parts));
+        if trimmed.is_some() {
+            self.next_trim.store(self.removed() + self.slots.capacity() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// All other free slots are used from the first on, so that the end gets free as tasks end that lie there. The caller has shut the gate.
+    fn cut_off_free_end(&self, reserve: &mut Reserve, parts: &mut dyn Iterator<Item = &mut Part>) {
+        parts.for_each(|part| part.free.clear());
+        let is_free = |slot: &u32| self.slots.task(*slot).is_none();
+        let used = (0..reserve.used).rev().find(|slot| !is_free(slot)).map_or(0, |last| last + 1);
+        reserve.used = used;
+        reserve.free = (0..used).rev().filter(is_free).collect();
+        // SAFETY: the gate is shut, and whoever has the mutex is here. Slots from `used` on are in no list any more, and `use_new` provides them again.
+        unsafe { self.slots.give_up(used) };
     }
 }
 
-impl Shard {
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is in the slots from `first` on; where to go on, if there are more. A task keeps its slot, so none is seen twice, and none is missed that stays.
-    fn look_at_slice(&self, first: usize, into: &mut Vec<Seen>) -> Option<usize> {
-        let table = self.lock();
-        let end = (first + SLICE).min(table.slots.len());
-        let tasks = table.slots.get(first..end).unwrap_or_default().iter().filter_map(|slot| slot.task());
-        into.extend(tasks.map(|task| {
-            // SAFETY: the table holds a reference of each of its tasks, and the lock keeps them in it.
-            let header = unsafe { task.as_ref() };
-            Seen {
-                id: header.id,
-                spawned_at: header.spawned_at,
-                state: header.state.load(),
-                joiner: header.joiner(),
-                polls: header.polls.load(Ordering::Relaxed),
-            }
-        }));
-        (end < table.slots.len()).then_some(end)
+/// Looks at a task in the registry while the gate is shut.
+fn see(task: NonNull<Header>) -> Seen {
+    // SAFETY: its slot holds a reference, and the gate keeps it there.
+    let header = unsafe { task.as_ref() };
+    Seen {
+        id: header.id,
+        spawned_at: header.spawned_at,
+        state: header.state.load(),
+        joiner: header.joiner(),
+        polls: header.polls.load(Ordering::Relaxed),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use handover_blocking::idle_set::IdleSet;
+
     use super::*;
     use crate::task::cell;
 
-    /// A registry of one shard, with so many tasks, and references of them.
-    fn filled(count: usize) -> (Registry, Vec<TaskRef>) {
-        let registry = Registry { shards: Box::new([Shard::default()]) };
-        let tasks = (0..count).map(|_| add(&registry)).collect();
-        (registry, tasks)
+    const PROCESSORS: usize = 2;
+    const KEPT: usize = FIRST_BLOCK as usize;
+
+    /// A registry of two processors, and who holds them.
+    fn open() -> (Registry, [Lease; PROCESSORS]) {
+        let idle = IdleSet::new(PROCESSORS);
+        idle.fill();
+        (Registry::new(PROCESSORS), [0, 1].map(|processor| idle.take(processor).expect("a full set")))
     }
 
-    fn add(registry: &Registry) -> TaskRef {
+    /// A new task; and the reference that the registry is to have.
+    fn task() -> TaskRef {
         // SAFETY: it borrows nothing. Nobody runs it, so its runtime is not asked for.
         let task = unsafe { cell::allocate(std::future::pending::<()>(), Id::next(), NonNull::dangling(), Location::caller()) };
-        assert!(registry.insert(task).is_ok());
-        // SAFETY: of its three references the registry has taken one, and this is the second.
+        // SAFETY: of its three references one is for the registry, and this is the second.
         drop(unsafe { TaskRef::from_counted(task) });
         // SAFETY: the third.
         unsafe { TaskRef::from_counted(task) }
+    }
+
+    fn add(registry: &Registry, lease: Option<&mut Lease>) -> TaskRef {
+        let task = task();
+        assert!(registry.insert(lease, task.pointer()).is_ok());
+        task
+    }
+
+    fn add_many(registry: &Registry, lease: &mut Lease, count: usize) -> Vec<TaskRef> {
+        (0..count).map(|_| add(registry, Some(lease))).collect()
+    }
+
+    fn remove(registry: &Registry, lease: Option<&mut Lease>, task: &TaskRef) {
+        drop(registry.remove(lease, task.pointer()));
     }
 
     fn seen(registry: &Registry, mut meanwhile: impl FnMut()) -> Vec<u64> {
@@ -281,46 +375,47 @@ mod tests {
         ids
     }
 
-    fn ids(tasks: &[TaskRef]) -> Vec<u64> {
-        tasks.iter().map(|task| task.header().id.as_u64()).collect()
+    fn ids<'a>(tasks: impl IntoIterator<Item = &'a TaskRef>) -> Vec<u64> {
+        let mut ids: Vec<_> = tasks.into_iter().map(|task| task.header().id.as_u64()).collect();
+        ids.sort_unstable();
+        ids
     }
 
-    fn capacity(registry: &Registry) -> usize {
-        registry.shards[0].lock().slots.capacity()
+    fn slot(task: &TaskRef) -> u32 {
+        task.header().slot.load(Ordering::Relaxed)
     }
 
+    /// Takes all out that are left; then there is none.
     fn empty(registry: &Registry) {
-        registry.close().iter().for_each(|task| drop(registry.remove(task.pointer())));
-        assert_eq!(registry.len(), 0);
+        registry.close().iter().for_each(|task| remove(registry, None, task));
+        assert_eq!((registry.len(), seen(registry, || ())), (0, Vec::new()));
     }
 
     #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn a_shard_is_one_cache_line() {
-        assert_eq!(size_of::<Shard>(), 64);
-    }
-
-    #[test]
-    fn a_look_at_all_shows_each_task_once() {
-        let (registry, tasks) = filled(2 * SLICE + 7);
+    fn a_look_at_all_shows_each_task_once_whoever_made_it() {
+        let (registry, [mut one, mut other]) = open();
+        let mut tasks = add_many(&registry, &mut one, SLICE as usize + 7);
+        tasks.extend(add_many(&registry, &mut other, 3));
+        tasks.extend((0..3).map(|_| add(&registry, None)));
         assert_eq!(seen(&registry, || {}), ids(&tasks));
+        assert_eq!((registry.len(), registry.ever_inserted()), (tasks.len(), tasks.len() as u64));
         empty(&registry);
     }
 
     #[test]
     fn a_look_shows_once_whatever_stays_while_all_others_end_and_new_ones_come() {
-        let (registry, mut tasks) = filled(4 * SLICE);
+        let (registry, [mut lease, _]) = open();
+        let mut tasks = add_many(&registry, &mut lease, 4 * SLICE as usize);
         let mut others: Vec<TaskRef> = (0..tasks.len()).rev().step_by(2).map(|at| tasks.swap_remove(at)).collect();
         let mut fresh = Vec::new();
         let seen = seen(&registry, || {
             if let Some(gone) = others.pop() {
-                drop(registry.remove(gone.pointer()));
-                fresh.push(add(&registry));
+                remove(&registry, Some(&mut lease), &gone);
+                fresh.push(add(&registry, Some(&mut lease)));
             }
         });
-        assert!(others.is_empty() && fresh.len() == 2 * SLICE);
-        let mut staying = ids(&tasks);
-        staying.sort_unstable();
+        assert!(others.is_empty() && fresh.len() == 2 * SLICE as usize);
+        let staying = ids(&tasks);
         assert_eq!(seen.iter().copied().filter(|id| staying.binary_search(id).is_ok()).collect::<Vec<_>>(), staying);
         assert!(seen.windows(2).all(|two| two[0] != two[1]), "none is seen twice");
         empty(&registry);
@@ -328,45 +423,83 @@ mod tests {
 
     #[test]
     fn a_slot_that_was_freed_is_used_again_and_the_last_freed_one_first() {
-        let (registry, tasks) = filled(3);
-        let slot = |task: &TaskRef| task.header().slot.load(Ordering::Relaxed);
-        let freed = [slot(&tasks[0]), slot(&tasks[2])];
-        drop(registry.remove(tasks[0].pointer()));
-        drop(registry.remove(tasks[2].pointer()));
-        let fresh = [add(&registry), add(&registry), add(&registry)];
-        assert_eq!(fresh.each_ref().map(slot), [freed[1], freed[0], 3]);
-        assert_eq!(registry.len(), 4);
+        let (registry, [mut lease, _]) = open();
+        let tasks = add_many(&registry, &mut lease, 3);
+        remove(&registry, Some(&mut lease), &tasks[0]);
+        remove(&registry, Some(&mut lease), &tasks[2]);
+        let fresh = add_many(&registry, &mut lease, 2);
+        assert_eq!([slot(&fresh[0]), slot(&fresh[1])], [slot(&tasks[2]), slot(&tasks[0])]);
+        assert_eq!(registry.len(), 3);
         empty(&registry);
     }
 
     #[test]
-    fn the_memory_of_a_burst_is_given_back_when_its_last_task_has_ended() {
-        let (registry, tasks) = filled(KEPT_SLOTS + 1);
-        tasks.iter().skip(1).for_each(|task| drop(registry.remove(task.pointer())));
-        assert!(capacity(&registry) > KEPT_SLOTS);
-        drop(registry.remove(tasks[0].pointer()));
-        assert_eq!(capacity(&registry), 0);
-        let again = add(&registry);
-        assert_eq!(seen(&registry, || {}), ids(std::slice::from_ref(&again)));
+    fn slots_that_are_freed_on_one_processor_come_back_to_the_others() {
+        let (registry, [mut maker, mut ender]) = open();
+        for _ in 0..100 {
+            let tasks = add_many(&registry, &mut maker, BATCH);
+            tasks.iter().for_each(|task| remove(&registry, Some(&mut ender), task));
+            let task = add(&registry, None);
+            remove(&registry, Some(&mut ender), &task);
+        }
+        assert_eq!(registry.slots.capacity(), KEPT, "thousands of tasks, never a hundred at a time");
         empty(&registry);
     }
 
     #[test]
-    fn a_task_that_stays_does_not_keep_the_memory_of_a_burst() {
-        let (registry, mut tasks) = filled(8 * KEPT_SLOTS);
+    fn a_closed_registry_takes_none_on_any_processor_and_lets_all_go() {
+        let (registry, [mut lease, mut other]) = open();
+        let tasks = add_many(&registry, &mut lease, 3);
+        let left = registry.close();
+        assert_eq!(ids(&left), ids(&tasks));
+        left.iter().for_each(|task| remove(&registry, Some(&mut lease), task));
+        for lease in [Some(&mut lease), Some(&mut other), None] {
+            let late = task();
+            assert!(registry.insert(lease, late.pointer()).is_err());
+            // SAFETY: the registry did not take its reference.
+            drop(unsafe { TaskRef::from_counted(late.pointer()) });
+        }
+        empty(&registry);
+    }
+
+    #[test]
+    fn the_memory_of_a_burst_is_given_back_when_its_tasks_have_ended() {
+        let (registry, [mut lease, _]) = open();
+        let tasks = add_many(&registry, &mut lease, KEPT + 1);
+        assert!(!registry.has_surplus(), "it is used");
+        tasks.iter().skip(1).for_each(|task| remove(&registry, Some(&mut lease), task));
+        assert!(registry.has_surplus());
+        registry.trim();
+        assert_eq!(registry.slots.capacity(), KEPT);
+        let again = add_many(&registry, &mut lease, 2 * KEPT);
+        assert_eq!(seen(&registry, || {}), ids(again.iter().chain(&tasks[..1])));
+        empty(&registry);
+    }
+
+    #[test]
+    fn a_task_that_stays_does_not_keep_the_memory_behind_it_nor_is_it_looked_at_again_and_again() {
+        let (registry, [mut lease, _]) = open();
+        let mut tasks = add_many(&registry, &mut lease, 16 * KEPT);
         // Given one that stays at the start, and one behind which much is free.
-        let staying = [tasks.swap_remove(0), tasks.swap_remove(3 * KEPT_SLOTS)];
-        tasks.iter().for_each(|task| drop(registry.remove(task.pointer())));
-        // When others come and go, as many as there were.
-        (0..8 * KEPT_SLOTS).for_each(|_| drop(registry.remove(add(&registry).pointer())));
-        // Then what lies behind the last that stays is given back, and new ones fill the gaps.
-        assert!(capacity(&registry) <= 3 * KEPT_SLOTS + 1, "{}", capacity(&registry));
-        let fresh: Vec<_> = (0..2 * KEPT_SLOTS).map(|_| add(&registry)).collect();
-        assert!(capacity(&registry) <= 3 * KEPT_SLOTS + 1, "{}", capacity(&registry));
-        let mut there = ids(&staying);
-        there.extend(ids(&fresh));
-        there.sort_unstable();
-        assert_eq!(seen(&registry, || {}), there);
+        let staying = [tasks.swap_remove(3 * KEPT), tasks.swap_remove(0)];
+        tasks.iter().for_each(|task| remove(&registry, Some(&mut lease), task));
+        registry.trim();
+        let capacity = registry.slots.capacity();
+        assert!(capacity < 8 * KEPT, "{capacity}");
+        // When nothing more can be given back.
+        assert!(!registry.has_surplus());
+        // Then new ones fill the gaps.
+        let fresh = add_many(&registry, &mut lease, 2 * KEPT);
+        assert_eq!((registry.slots.capacity(), seen(&registry, || {})), (capacity, ids(staying.iter().chain(&fresh))));
+        // And when as many have ended as there are slots, and those in the middle with them, it is tried again.
+        fresh.iter().chain(&staying[..1]).for_each(|task| remove(&registry, Some(&mut lease), task));
+        for _ in 0..capacity {
+            let short = add(&registry, Some(&mut lease));
+            remove(&registry, Some(&mut lease), &short);
+        }
+        assert!(registry.has_surplus());
+        registry.trim();
+        assert_eq!(registry.slots.capacity(), KEPT);
         empty(&registry);
     }
 }
