@@ -27,6 +27,7 @@ impl Counter {
     }
 
     /// The count.
+    #[inline]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }

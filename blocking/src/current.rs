@@ -48,12 +48,10 @@ pub(crate) fn with_current<R>(act: impl FnOnce(Option<&Worker>) -> R) -> R {
 ///
 /// A thread that has lost its processor pushes to the inject queue instead. This is how every runtime entry that user code may call (spawn, wake) gets at a run queue: it reclaims, acts and lends again. `act` must not run
 /// user code.
-#[inline]
+#[inline(always)]
 pub fn with_lease<R>(pool: &Pool, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
-    with_current(|worker| match worker {
-        Some(worker) if worker.belongs_to(pool) => worker.with_lease(act),
-        _ => act(None),
-    })
+    let here = Here::now();
+    Worker::with_lease(here.worker().filter(|worker| worker.belongs_to(pool)), act)
 }
 
 /// Whether the calling thread is a worker thread of any runtime.

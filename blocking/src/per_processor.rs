@@ -46,6 +46,7 @@ enum Patience {
 struct Leave<'a>(&'a AtomicBool);
 
 impl Drop for Leave<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Release: what was done in the part comes before what those do who find it left; pairs with the Acquire in `is_left`.
         self.0.store(false, Ordering::Release);

@@ -269,27 +269,25 @@ impl Worker {
         }
     }
 
-    #[inline]
-    pub(crate) fn with_lease<R>(&self, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
-        match self.hold.replace(Hold::Busy) {
-            Hold::Lent(lent) => {
-                let mode = self.words().mode();
-                let mut lease = self.reclaim(lent, mode);
-                let result = act(lease.as_mut());
-                self.lend_again(mode, lease);
-                result
+    /// Runs `act` with the lease of `worker`, if there is one and it holds a processor. One place calls `act`, so that it becomes a part of the caller.
+    #[inline(always)]
+    pub(crate) fn with_lease<R>(worker: Option<&Self>, act: impl FnOnce(Option<&mut Lease>) -> R) -> R {
+        let before = worker.map_or(Hold::Without, |worker| worker.hold.replace(Hold::Busy));
+        let (mode, mut lease) = match (worker, before) {
+            (Some(worker), Hold::Lent(lent)) => {
+                let mode = worker.words().mode();
+                (mode, worker.reclaim(lent, mode))
             }
-            Hold::Inside(processor) => {
-                let mut lease = Lease::new(processor);
-                let result = act(Some(&mut lease));
-                self.hold.set(Hold::Inside(lease.index()));
-                result
-            }
-            hold @ (Hold::Busy | Hold::Without) => {
-                self.hold.set(hold);
-                act(None)
-            }
+            (_, Hold::Inside(processor)) => (Mode::INSIDE, Some(Lease::new(processor))),
+            _ => (Mode::INSIDE, None),
+        };
+        let result = act(lease.as_mut());
+        match (worker, before) {
+            (Some(worker), Hold::Lent(_)) => worker.lend_again(mode, lease),
+            (Some(worker), hold) => worker.hold.set(hold),
+            (None, _) => {}
         }
+        result
     }
 
     #[inline]

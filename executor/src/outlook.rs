@@ -17,14 +17,16 @@ const WORTH_MEASURING: u32 = 8;
 /// The counting of polls from one look to the next.
 #[derive(Debug)]
 pub(crate) struct Outlook {
+    /// Polls up to the next look; during a pause 1, for the clock is read before the first one after it.
     left: u32,
     interval: u32,
+    /// The last look; none during a pause.
     since: Option<Instant>,
 }
 
 impl Default for Outlook {
     fn default() -> Self {
-        Self { left: LONGEST, interval: LONGEST, since: None }
+        Self { left: 1, interval: LONGEST, since: None }
     }
 }
 
@@ -32,41 +34,45 @@ impl Outlook {
     /// The processor becomes idle, which is no poll: the time since the last look counts for the polls that there were. True if they were enough to say something.
     #[cold]
     pub(crate) fn pause(&mut self, now: Instant) -> bool {
-        let polls = self.interval - self.left;
+        let polls = if self.since.is_none() { 0 } else { self.interval - self.left };
         let is_worth_measuring = polls >= WORTH_MEASURING;
         if is_worth_measuring {
             self.measure(polls, now);
         }
-        self.since = None;
+        (self.since, self.left) = (None, 1);
         is_worth_measuring
     }
 
     /// Counts a poll; the time, if it is time to look. Whenever it has read the clock, it shows it.
     #[inline]
-    pub(crate) fn is_due(&mut self, mut show_clock: impl FnMut(Instant)) -> Option<Instant> {
-        if self.since.is_none() {
-            let now = Instant::now();
-            self.begin(now);
-            show_clock(now);
-        }
+    pub(crate) fn is_due(&mut self, show_clock: impl FnOnce(Instant)) -> Option<Instant> {
         self.left -= 1;
-        if self.left == 0 {
-            let now = Instant::now();
-            self.look(now);
-            show_clock(now);
-            return Some(now);
+        if self.left > 0 {
+            return None;
         }
-        None
+        let now = Instant::now();
+        show_clock(now);
+        self.turn(now)
+    }
+
+    /// It is time to look, or a pause is over, and this is the first poll after it.
+    #[cold]
+    fn turn(&mut self, now: Instant) -> Option<Instant> {
+        if self.since.is_none() {
+            self.begin(now);
+            self.left -= 1;
+            return None;
+        }
+        self.look(now);
+        Some(now)
     }
 
     /// The first poll after a look or a pause.
-    #[cold]
     fn begin(&mut self, now: Instant) {
         self.since = Some(now);
         self.left = self.interval;
     }
 
-    #[cold]
     fn look(&mut self, now: Instant) {
         self.measure(self.interval, now);
         self.begin(now);

@@ -183,19 +183,6 @@ pub(crate) fn discard(task: Runnable, registry_reference: TaskRef) {
     drop(registry_reference);
 }
 
-/// The task is over: tells whoever waits, or drops what nobody waits for.
-fn finish(task: Runnable) -> Over {
-    let (header, pointer) = (task.header(), task.pointer());
-    let unseen = !header.state.load().has_join_interest();
-    if unseen {
-        // SAFETY: there is no JoinHandle, and this thread has RUNNING: the output is the finisher's.
-        unsafe { (header.vtable.drop_output)(pointer) };
-    } else {
-        conclude_state(header, pointer);
-    }
-    Over { task, unseen }
-}
-
 /// RUNNING -> COMPLETE: tells whoever waits, or drops what nobody waits for.
 fn conclude_state(header: &Header, pointer: NonNull<Header>) {
     let before = header.state.finish();
@@ -254,17 +241,15 @@ unsafe fn run_cell<F: Future>(task: Runnable) -> Ran {
     let (header, pointer) = (task.header(), task.pointer());
     // SAFETY: user code runs on this thread only as long as this function's reference lives, or while it frees the task itself.
     let _running = unsafe { Running::begin(pointer) };
-    let done = match header.state.start() {
+    let cancelled = || Err(JoinError::cancelled(header.id));
+    let polled = match header.state.start() {
         // SAFETY: `start` gave this thread RUNNING, the right to touch the future, and the caller the type.
-        Start::Poll => unsafe { poll::<F>(pointer) }.is_ready(),
-        Start::Cancel => {
-            // SAFETY: as above.
-            unsafe { cancel::<F>(pointer) };
-            true
-        }
+        Start::Poll => unsafe { poll::<F>(pointer) },
+        Start::Cancel => Poll::Ready(cancelled()),
     };
-    if !done {
-        match header.state.suspend() {
+    let output = match polled {
+        Poll::Ready(output) => output,
+        Poll::Pending => match header.state.suspend() {
             Suspend::Reschedule => return Ran::Reschedule(task),
             Suspend::Idle => {
                 task.forget();
@@ -276,15 +261,36 @@ unsafe fn run_cell<F: Future>(task: Runnable) -> Ran {
                 unsafe { free_task(pointer) };
                 return Ran::Parted;
             }
-            // SAFETY: `suspend` left RUNNING with this thread.
-            Suspend::Cancel => unsafe { cancel::<F>(pointer) },
-        }
+            Suspend::Cancel => cancelled(),
+        },
+    };
+    // SAFETY: the caller's promise, and this thread has RUNNING; `suspend` has left it that, too.
+    Ran::Over(unsafe { finish::<F>(task, output) })
+}
+
+/// The task is over: drops its future, and tells whoever waits, or drops the output that nobody waits for.
+///
+/// # Safety
+/// The task is of type `F`, and the caller has RUNNING.
+unsafe fn finish<F: Future>(task: Runnable, output: Result<F::Output, JoinError>) -> Over {
+    let (header, pointer) = (task.header(), task.pointer());
+    // SAFETY: the caller's promise.
+    let cell = unsafe { pointer.cast::<TaskCell<F>>().as_ref() };
+    // SAFETY: the caller's promise.
+    let output = unsafe { drop_future(cell, output) };
+    let unseen = !header.state.load().has_join_interest();
+    if unseen {
+        drop_quietly(output);
+    } else {
+        // SAFETY: the caller's promise; the stage is Empty, so nothing is dropped here.
+        unsafe { cell.stage.get().write(Stage::Output(output)) };
+        conclude_state(header, pointer);
     }
-    Ran::Over(finish(task))
+    Over { task, unseen }
 }
 
 #[inline(always)]
-unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<()> {
+unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<Result<F::Output, JoinError>> {
     // SAFETY: the vtable belongs to a TaskCell<F>, whose header is its first field.
     let cell = unsafe { task.cast::<TaskCell<F>>().as_ref() };
     let polls = &cell.header.polls;
@@ -298,42 +304,45 @@ unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<()> {
     // The waker borrows the running poll's reference: none is counted until it is cloned.
     let waker = ManuallyDrop::new(reference::waker(task));
     let polled = panic::catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(&waker))));
-    let output = match polled {
-        Ok(Poll::Pending) => return Poll::Pending,
-        Ok(Poll::Ready(output)) => Ok(output),
-        Err(payload) => Err(JoinError::panic(cell.header.id, payload)),
-    };
-    // SAFETY: as above; the pinned reference is gone.
-    unsafe { conclude(cell, output) };
-    Poll::Ready(())
+    match polled {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(JoinError::panic(cell.header.id, payload))),
+    }
 }
 
 unsafe fn cancel<F: Future>(task: NonNull<Header>) {
     // SAFETY: the vtable belongs to a TaskCell<F>.
     let cell = unsafe { task.cast::<TaskCell<F>>().as_ref() };
     // SAFETY: the caller has RUNNING.
-    unsafe { conclude(cell, Err(JoinError::cancelled(cell.header.id))) };
+    let output = unsafe { drop_future(cell, Err(JoinError::cancelled(cell.header.id))) };
+    // SAFETY: as above; the stage is Empty, so nothing is dropped here.
+    unsafe { cell.stage.get().write(Stage::Output(output)) };
 }
 
-/// Drops the future in place, then stores the output. A panic in the future's destructor becomes the output.
+/// Drops the future in place and leaves Empty. Returns the output; a panic in the future's destructor becomes that.
 ///
 /// # Safety
 /// The caller has RUNNING.
-unsafe fn conclude<F: Future>(cell: &TaskCell<F>, output: Result<F::Output, JoinError>) {
+#[inline]
+unsafe fn drop_future<F: Future>(cell: &TaskCell<F>, output: Result<F::Output, JoinError>) -> Result<F::Output, JoinError> {
     // SAFETY: the caller's promise.
-    let dropped = unsafe { replace_stage(cell, Stage::Empty) };
-    let output = match dropped {
+    match unsafe { replace_stage(cell, Stage::Empty) } {
         Ok(()) => output,
         Err(payload) => {
             // The output's own destructor may panic too; the first panic is what the handle reports.
-            if let Err(second) = panic::catch_unwind(AssertUnwindSafe(|| drop(output))) {
-                reference::drop_payload(second);
-            }
+            drop_quietly(output);
             Err(JoinError::panic(cell.header.id, payload))
         }
-    };
-    // SAFETY: the caller's promise; the stage is Empty, so nothing is dropped here.
-    unsafe { cell.stage.get().write(Stage::Output(output)) };
+    }
+}
+
+/// Drops an output whose destructor may panic.
+#[inline]
+fn drop_quietly<T>(output: T) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(|| drop(output))) {
+        reference::drop_payload(payload);
+        tracing::debug!("the destructor of a task's output panicked");
+    }
 }
 
 /// Drops what the stage holds, in place, and leaves `next`.

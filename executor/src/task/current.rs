@@ -20,12 +20,14 @@ pub(crate) struct Running {
 impl Running {
     /// # Safety
     /// The task's memory is there until this is dropped.
+    #[inline]
     pub(crate) unsafe fn begin(task: NonNull<Header>) -> Self {
         Self { before: RUNNING.replace(task.as_ptr()) }
     }
 }
 
 impl Drop for Running {
+    #[inline]
     fn drop(&mut self) {
         RUNNING.set(self.before);
     }

@@ -18,6 +18,7 @@ thread_local! {
 }
 
 impl Id {
+    #[inline]
     pub(crate) fn next() -> Self {
         let mut next = NEXT.get();
         if next.is_multiple_of(BLOCK) {

@@ -183,12 +183,14 @@ impl State {
     }
 
     /// What it is now.
+    #[inline]
     pub fn load(&self) -> Snapshot {
         // Acquire: a reader that finds COMPLETE goes on to read the output; pairs with `finish`.
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
     /// SCHEDULED -> RUNNING, by the thread that took it out of a queue.
+    #[inline]
     pub fn start(&self) -> Start {
         // Acquire: what the last poll (Release in `suspend`) and every waker (Release in `notify`) wrote comes before this poll.
         // SCHEDULED + SCHEDULED is RUNNING: an addition, for an exclusive or that returns what was before is a loop.
@@ -333,6 +335,7 @@ impl State {
     }
 
     /// The JoinHandle goes; it waits for whoever looks at its waker.
+    #[inline]
     pub fn leave_join(&self) -> LeaveJoin {
         let before = self.update(|word| match word & (COMPLETE | JOIN_WAKER) {
             // The registry has another reference of a task that is not over.
