@@ -168,6 +168,9 @@ impl Thread<'_> {
         }
         if let Some(now) = looks_at {
             self.report(now);
+            if held.ring_len() > 0 && held.own().batch.is_none() {
+                shared.pool().notify(&**shared, true);
+            }
             // With half a ring of tasks waiting, more events would only overflow into the inject queue and be overtaken there.
             if held.ring_len() < ring::CAPACITY as usize / 2 {
                 lease = self.poll_driver_now(lease)?;

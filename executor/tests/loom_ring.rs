@@ -33,6 +33,7 @@ trait Queue: Send + Sync + 'static {
     fn pop(&self) -> Option<NonNull<Item>>;
     fn take_half(&self) -> Vec<NonNull<Item>>;
     fn steal_into(&self, thief: &Self) -> Option<NonNull<Item>>;
+    fn is_empty(&self) -> bool;
 }
 
 impl Queue for Ring<Item> {
@@ -55,6 +56,9 @@ impl Queue for Ring<Item> {
         // SAFETY: the models call it from the owner of `thief`, when that is empty.
         unsafe { Ring::steal_into(self, thief) }
     }
+    fn is_empty(&self) -> bool {
+        Ring::is_empty(self)
+    }
 }
 
 /// What may be wrong with a twin.
@@ -68,6 +72,10 @@ mod fault {
     pub(super) const CLAIM_BY_STORE: u8 = 3;
     /// The owner does so for the inject queue.
     pub(super) const HALF_BY_STORE: u8 = 4;
+    /// Who asks whether it is empty reads the head without what came before it.
+    pub(super) const RELAXED_LOOK: u8 = 5;
+    /// Who asks reads the tail first.
+    pub(super) const TAIL_FIRST: u8 = 6;
 }
 
 struct Twin<const FAULT: u8> {
@@ -147,6 +155,12 @@ impl<const FAULT: u8> Queue for Twin<FAULT> {
         }
         thief.tail.store(to + half - 1, Self::order(fault::RELAXED_BOOTY));
         thief.read(to + half - 1)
+    }
+    fn is_empty(&self) -> bool {
+        let tail = || self.tail.load(Ordering::Relaxed);
+        let early = (FAULT == fault::TAIL_FIRST).then(tail);
+        let head = self.head.load(if FAULT == fault::RELAXED_LOOK { Ordering::Relaxed } else { Ordering::Acquire });
+        early.unwrap_or_else(tail) <= head
     }
 }
 
@@ -264,6 +278,43 @@ fn canary_push_without_release() {
 #[should_panic(expected = "an item is run twice")]
 fn canary_claim_without_compare() {
     steal_against_push_and_pop::<Twin<{ fault::CLAIM_BY_STORE }>>();
+}
+
+// ---- a look from outside -------------------------------------------------------------------------------------------
+
+/// Given two items in a ring; when its owner takes one and pushes another, twice, and a thread that comes after the first two looks meanwhile; then it does not find the ring empty.
+fn look_against_pop_and_push<Q: Queue>() {
+    check(3, || {
+        let house = House::<Q>::new(4);
+        house.push(0, 0);
+        house.push(0, 1);
+        let looker = beside(&house, |house| assert!(!house.rings[0].is_empty(), "it looks empty"));
+        for item in [2, 3] {
+            house.rings[0].pop().into_iter().for_each(|item| house.run(item));
+            house.push(0, item);
+        }
+        looker.join().expect("who looks");
+        house.drain(0);
+        house.all_were_run();
+    });
+}
+
+#[test]
+fn look_races_pop_and_push() {
+    look_against_pop_and_push::<Ring<Item>>();
+    look_against_pop_and_push::<Twin<{ fault::NONE }>>();
+}
+
+#[test]
+#[should_panic(expected = "it looks empty")]
+fn canary_look_without_acquire() {
+    look_against_pop_and_push::<Twin<{ fault::RELAXED_LOOK }>>();
+}
+
+#[test]
+#[should_panic(expected = "it looks empty")]
+fn canary_look_at_the_tail_first() {
+    look_against_pop_and_push::<Twin<{ fault::TAIL_FIRST }>>();
 }
 
 // ---- two thieves ---------------------------------------------------------------------------------------------------

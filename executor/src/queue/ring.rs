@@ -60,13 +60,14 @@ impl<T> Ring<T> {
         NonNull::new(self.slot(position).load(Ordering::Relaxed))
     }
 
-    /// How many wait. A hint unless the owner asks, and then thieves may make it smaller.
+    /// How many wait: never fewer than there were all the while. A hint unless the owner asks, and then thieves may make it smaller.
     #[inline]
     pub fn len(&self) -> usize {
-        let head = self.head.load(Ordering::Relaxed);
+        // Acquire, and first: pairs with the claims of the head, which come after the pushes before them. So the tail is none that the head has passed, and a ring that is never empty never looks empty: whoever releases
+        // a processor relies on that, for not every push is told (`scheduler/submit.rs`).
+        let head = self.head.load(Ordering::Acquire);
         let tail = self.tail.load(Ordering::Relaxed);
-        // The two loads are not one: a head read late may be past the tail read early.
-        (tail.wrapping_sub(head) as i32).max(0) as usize
+        tail.wrapping_sub(head) as usize
     }
 
     /// Whether none waits; a hint as [`len`](Self::len).
