@@ -43,6 +43,8 @@ pub(crate) struct Reports {
 pub(crate) struct Totals {
     /// Polls of all processors.
     pub(crate) polls: u64,
+    /// Calls and polls that went on while another thread had their processor.
+    pub(crate) handoffs: u64,
     /// Of the process.
     pub(crate) cpu_time: Duration,
 }
@@ -95,8 +97,8 @@ impl Contention {
         if nanos < self.due.load(Ordering::Relaxed) {
             return;
         }
-        let Totals { polls, cpu_time } = totals();
-        let step = trial.step(Seen { at: now, polls, preemptions: self.preemptions.load(Ordering::Relaxed), cpu_time });
+        let Totals { polls, handoffs, cpu_time } = totals();
+        let step = trial.step(Seen { at: now, polls, handoffs, preemptions: self.preemptions.load(Ordering::Relaxed), cpu_time });
         self.is_one.store(step.spread == Spread::One, Ordering::Relaxed);
         self.due.store(self.nanos(now + step.lasts), Ordering::Relaxed);
     }
@@ -125,7 +127,7 @@ mod tests {
                     asked = true;
                     100 + n / 10
                 },
-                || Totals { polls: 0, cpu_time: Duration::ZERO },
+                || Totals { polls: 0, handoffs: 0, cpu_time: Duration::ZERO },
             );
             asked
         });
@@ -137,7 +139,8 @@ mod tests {
     fn one_thread_it_is_where_two_get_less_done_and_with_one_processor_nobody_is_asked() {
         let spread_after = |processors: usize| {
             let contention = Contention::new(processors, processors);
-            let (mut reports, mut now, mut totals) = (Reports::default(), Instant::now(), Totals { polls: 0, cpu_time: Duration::ZERO });
+            let (mut reports, mut now, mut totals) =
+                (Reports::default(), Instant::now(), Totals { polls: 0, handoffs: 0, cpu_time: Duration::ZERO });
             for n in 0..1000 {
                 now += REPORTS;
                 totals.polls += if contention.spread() == Spread::One { 120 } else { 100 };

@@ -107,7 +107,11 @@ impl Thread<'_> {
     /// Tells from time to time whether the kernel lets it work.
     fn report(&mut self, now: Instant) {
         let Shared { contention, processors, .. } = &**self.shared;
-        let totals = || Totals { polls: processors.polls(), cpu_time: Worker::process_cpu_time() };
+        let totals = || Totals {
+            polls: processors.polls(),
+            handoffs: self.shared.pool().counters().handoffs.get(),
+            cpu_time: Worker::process_cpu_time(),
+        };
         contention.pass(&mut self.reports, now, || self.worker.preemptions(), totals);
     }
 

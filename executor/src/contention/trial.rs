@@ -22,6 +22,9 @@ const ORDER: [Spread; 4] = [Spread::Several, Spread::One, Spread::One, Spread::S
 const LEAST_LOAD: f64 = 0.75;
 /// More, and it is work for several.
 const MOST_LOAD: f64 = 1.25;
+/// If a call was handed off for so many polls or fewer, who has the events is out in calls all the time, and somebody else must come for them: that is work for several, too. (`mixed` has one for three polls; to try one
+/// thread there cost 2 to 5 % of its requests.)
+const POLLS_OF_A_CALL: u64 = 8;
 /// With fewer polls than this in a window nothing can be said.
 const FEWEST_POLLS: u64 = 50;
 /// Nor if one window of the same way saw so many times as much done as the other: the load changes (clients connect, say).
@@ -44,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) at: Instant,
     /// Polls of all processors.
     pub(crate) polls: u64,
+    /// Calls that went on while another thread had their processor.
+    pub(crate) handoffs: u64,
     /// How often the kernel took a CPU from one of the threads.
     pub(crate) preemptions: u64,
     /// What the process has used.
@@ -72,6 +77,7 @@ enum Phase {
 #[derive(Clone, Copy, Debug, Default)]
 struct Done {
     polls: u64,
+    handoffs: u64,
     preemptions: u64,
     cpu_time: Duration,
     time: Duration,
@@ -86,6 +92,11 @@ impl Done {
     /// Of a CPU's time.
     fn load(&self) -> f64 {
         self.cpu_time.as_secs_f64() / self.time.as_secs_f64()
+    }
+
+    /// Whether it is what one thread can do, and at least the part `least` of that.
+    fn is_for_one(&self, least: f64) -> bool {
+        (least..MOST_LOAD).contains(&self.load()) && self.handoffs * POLLS_OF_A_CALL < self.polls.max(1)
     }
 }
 
@@ -115,7 +126,7 @@ impl Trial {
         Self {
             parallelism: parallelism as u64,
             phase: Phase::Watching,
-            last: Seen { at: now, polls: 0, preemptions: 0, cpu_time: Duration::ZERO },
+            last: Seen { at: now, polls: 0, handoffs: 0, preemptions: 0, cpu_time: Duration::ZERO },
             windows: [Done::default(); ORDER.len()],
             verdict: None,
             hold: Duration::ZERO,
@@ -128,6 +139,7 @@ impl Trial {
         let before = std::mem::replace(&mut self.last, seen);
         let window = Done {
             polls: seen.polls.saturating_sub(before.polls),
+            handoffs: seen.handoffs.saturating_sub(before.handoffs),
             preemptions: seen.preemptions.saturating_sub(before.preemptions),
             cpu_time: seen.cpu_time.saturating_sub(before.cpu_time),
             time: seen.at.saturating_duration_since(before.at),
@@ -140,7 +152,7 @@ impl Trial {
             Phase::Trying(number) => self.tried(number, window),
             Phase::Alone { until } if seen.at >= until => self.try_window(0),
             // Far from what it was when that was found to be better: half of the least, since who is alone may use less.
-            Phase::Alone { .. } if !(LEAST_LOAD / 2.0..MOST_LOAD).contains(&window.load()) => self.watch(WINDOW),
+            Phase::Alone { .. } if !window.is_for_one(LEAST_LOAD / 2.0) => self.watch(WINDOW),
             Phase::Alone { until } => Step { spread: Spread::One, lasts: PAUSE.min(until - seen.at) },
         }
     }
@@ -150,7 +162,7 @@ impl Trial {
         let preemptions: u64 = windows.iter().map(|window| window.preemptions).sum();
         let time: Duration = windows.iter().map(|window| window.time).sum();
         preemptions as f64 >= self.parallelism as f64 * time.div_duration_f64(WINDOW)
-            && windows.iter().all(|window| (LEAST_LOAD..MOST_LOAD).contains(&window.load()))
+            && windows.iter().all(|window| window.is_for_one(LEAST_LOAD))
     }
 
     fn watch(&mut self, lasts: Duration) -> Step {
@@ -220,6 +232,7 @@ mod tests {
         step: Step,
         several: u64,
         one: u64,
+        handoffs: u64,
         preemptions: u64,
         load: f64,
     }
@@ -227,13 +240,14 @@ mod tests {
     impl Load {
         fn new(several: u64, one: u64) -> Self {
             let now = Instant::now();
-            let seen = Seen { at: now, polls: 0, preemptions: 0, cpu_time: Duration::ZERO };
+            let seen = Seen { at: now, polls: 0, handoffs: 0, preemptions: 0, cpu_time: Duration::ZERO };
             Self {
                 trial: Trial::new(4, now),
                 seen,
                 step: Step { spread: Spread::Several, lasts: WINDOW },
                 several,
                 one,
+                handoffs: 0,
                 preemptions: 8,
                 load: 1.0,
             }
@@ -253,6 +267,7 @@ mod tests {
             self.seen.at += time;
             self.seen.cpu_time += time.mul_f64(self.load);
             self.seen.polls += polls * windows;
+            self.seen.handoffs += self.handoffs * windows;
             self.seen.preemptions += preemptions * windows;
             self.step = self.trial.step(self.seen);
             self.step
@@ -343,6 +358,18 @@ mod tests {
             assert_eq!(load.go_on().spread, Spread::Several);
             assert!(load.is_left_alone(), "{load_of_a_cpu}");
         }
+    }
+
+    #[test]
+    fn who_makes_calls_that_are_handed_off_is_left_alone_and_gets_company() {
+        let mut load = Load::new(1000, 1200);
+        load.handoffs = 125;
+        assert!(load.is_left_alone());
+        load.handoffs = 100;
+        assert_eq!(load.verdict(), Spread::One, "one call in ten polls");
+        load.handoffs = 200;
+        assert_eq!(load.go_on().spread, Spread::Several);
+        assert!(load.is_left_alone());
     }
 
     #[test]
