@@ -9,7 +9,7 @@ use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe, Location};
 use std::pin::Pin;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 
@@ -299,7 +299,7 @@ unsafe fn poll<F: Future>(task: NonNull<Header>) -> Poll<Result<F::Output, JoinE
     // SAFETY: the caller has RUNNING, so this is the only reference to the stage.
     let stage = unsafe { &mut *cell.stage.get() };
     let Stage::Future(future) = stage else { unreachable!("a running task without a future") };
-    // SAFETY: the cell is never moved, and the future is dropped in place (`replace_stage`, `free`).
+    // SAFETY: the cell is never moved, and the future is dropped in place (`drop_future`, `free`).
     let future = unsafe { Pin::new_unchecked(future) };
     // The waker borrows the running poll's reference: none is counted until it is cloned.
     let waker = ManuallyDrop::new(reference::waker(task));
@@ -325,8 +325,15 @@ unsafe fn cancel<F: Future>(task: NonNull<Header>) {
 /// The caller has RUNNING.
 #[inline]
 unsafe fn drop_future<F: Future>(cell: &TaskCell<F>, output: Result<F::Output, JoinError>) -> Result<F::Output, JoinError> {
-    // SAFETY: the caller's promise.
-    match unsafe { replace_stage(cell, Stage::Empty) } {
+    let stage = cell.stage.get();
+    // SAFETY: the caller has RUNNING, so this is the only reference to the stage.
+    let Stage::Future(future) = (unsafe { &mut *stage }) else { unreachable!("a running task without a future") };
+    let future = ptr::from_mut(future);
+    // SAFETY: it is dropped where it was polled. If the destructor panics, the remaining fields are dropped by it and the memory is written over, not dropped again.
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { future.drop_in_place() }));
+    // SAFETY: the future is gone.
+    unsafe { stage.write(Stage::Empty) };
+    match dropped {
         Ok(()) => output,
         Err(payload) => {
             // The output's own destructor may panic too; the first panic is what the handle reports.
@@ -345,22 +352,13 @@ fn drop_quietly<T>(output: T) {
     }
 }
 
-/// Drops what the stage holds, in place, and leaves `next`.
-///
-/// # Safety
-/// The caller may touch the stage: it has RUNNING, or the task is COMPLETE and the output is the caller's.
-unsafe fn replace_stage<F: Future>(cell: &TaskCell<F>, next: Stage<F>) -> std::thread::Result<()> {
-    let stage = cell.stage.get();
-    // SAFETY: the caller's promise. If the destructor panics, the remaining fields are dropped by it and the memory is written over, not dropped again.
-    let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { stage.drop_in_place() }));
-    // SAFETY: the old value is gone.
-    unsafe { stage.write(next) };
-    dropped
-}
-
 unsafe fn drop_output<F: Future>(task: NonNull<Header>) {
-    // SAFETY: the vtable belongs to a TaskCell<F>; the caller owns the output.
-    let dropped = unsafe { replace_stage(task.cast::<TaskCell<F>>().as_ref(), Stage::Empty) };
+    // SAFETY: the vtable belongs to a TaskCell<F>.
+    let stage = unsafe { task.cast::<TaskCell<F>>().as_ref() }.stage.get();
+    // SAFETY: the caller owns the output. As in `drop_future`.
+    let dropped = panic::catch_unwind(AssertUnwindSafe(|| unsafe { stage.drop_in_place() }));
+    // SAFETY: the output is gone.
+    unsafe { stage.write(Stage::Empty) };
     if let Err(payload) = dropped {
         reference::drop_payload(payload);
         tracing::debug!("the destructor of a task's output panicked");
